@@ -1,0 +1,1 @@
+"""Where carts are kept: the database (default) or Redis, behind one protocol."""

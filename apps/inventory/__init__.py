@@ -1,0 +1,1 @@
+"""Stock: how many there are and who is promised them."""

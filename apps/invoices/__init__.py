@@ -1,0 +1,1 @@
+"""Gapless invoices as PDF."""

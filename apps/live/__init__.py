@@ -1,0 +1,1 @@
+"""Live updates over WebSocket: what happens to one's orders, one's inbox and watched goods, told at once."""

@@ -1,0 +1,1 @@
+"""What `seed_demo` puts into a new shop so that there is something to look at."""

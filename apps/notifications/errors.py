@@ -1,0 +1,21 @@
+"""What the notifications refuse."""
+
+from core.errors import InvalidInput, NotFound
+
+
+class MailNotAccepted(RuntimeError):
+    """The mail server took no copy of the mail, without saying why: to be tried again."""
+
+
+class NotificationNotFound(NotFound):
+    """No such notification, or it lies in somebody else's inbox."""
+
+    code = "notification_not_found"
+    title = "Notification not found"
+
+
+class InvalidPreferences(InvalidInput):
+    """A wish that cannot be fulfilled: a kind that does not concern the account, or one that is always sent."""
+
+    code = "invalid_preferences"
+    title = "The preferences are not valid"

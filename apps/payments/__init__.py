@@ -1,0 +1,1 @@
+"""Money: attempts, ledger, refunds, gateways."""

@@ -1,0 +1,1 @@
+"""Adapters to payment providers. None touches the database or a request; docs/payments.md tells how to add one."""

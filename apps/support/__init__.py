@@ -1,0 +1,1 @@
+"""Matters a person must decide: escalations of orders and of money."""

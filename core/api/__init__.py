@@ -1,0 +1,1 @@
+"""How the shop speaks HTTP: problems, pages, ETags, throttles, idempotency. Knows no app."""

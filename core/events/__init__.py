@@ -1,0 +1,1 @@
+"""Events: publish() writes news into the outbox, a worker brings it to the handlers."""

@@ -1,0 +1,1 @@
+"""Idempotency keys: claimed, answered and replayed."""

@@ -1,0 +1,198 @@
+"""A whole shop in processes of its own, for journeys and crash tests: server, worker, database, mail folder.
+
+The database follows the run: a SQLite file, or a fresh PostgreSQL database beside DATABASE_URL's.
+"""
+
+import contextlib
+import dataclasses
+import email
+import email.message
+import email.policy
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+
+ROOT = Path(__file__).resolve().parent.parent
+START_SECONDS = 60.0
+
+
+@dataclasses.dataclass
+class Answer:
+    """A status, the parsed body and the headers (by lower-case name)."""
+
+    status: int
+    body: Any
+    headers: dict[str, str]
+    raw: bytes
+
+
+class RunningShop:
+    """Starts, asks, kills and inspects a shop."""
+
+    def __init__(self, folder: Path, **environment: str) -> None:
+        self.folder = folder
+        self.port, self.live_port = free_port(), free_port()
+        self.database_url = fresh_database(folder)
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("DJANGO_", "PYTEST_"))},
+            "DJANGO_SETTINGS_MODULE": "config.settings.local",
+            "ENV_FILE": os.devnull,
+            "SECRET_KEY": "journeys-" + "k" * 60,
+            "DATABASE_URL": self.database_url,
+            "PUBLIC_URL": f"http://127.0.0.1:{self.port}",
+            "RUNTIME_DIR": str(folder / "var"),
+            "THROTTLE_ENABLED": "false",
+            "EMAIL_BACKEND": "django.core.mail.backends.filebased.EmailBackend",
+            "SIMULATED_SETTLE_SECONDS": "1",
+            "SIMULATED_WEBHOOK_SECRET": "whsec_journeys",
+            **environment,
+        }
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.log = (folder / "shop.log").open("ab")
+        self.manage("migrate", "--verbosity", "0")
+
+    def manage(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run manage.py in the shop's environment."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments], cwd=ROOT, env=self.environment, capture_output=True, text=True
+        )
+        if check and done.returncode:
+            raise AssertionError(
+                f"manage.py {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
+            )
+        return done
+
+    def start(self, name: str) -> None:
+        """Start "server", "live" (its WebSockets), "worker", or, with a broker, "relay", "celery" and "beat"."""
+        command = {
+            "server": [
+                sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1",
+                "--port", str(self.port), "--workers", "2", "--blocking-threads", "4", "--log-level", "warning",
+                "--no-ws", "config.wsgi:application",
+            ],
+            "live": [
+                sys.executable, "-m", "granian", "--interface", "asgi", "--host", "127.0.0.1",
+                "--port", str(self.live_port), "--workers", "1", "--log-level", "warning", "config.asgi:application",
+            ],
+            "worker": [sys.executable, "manage.py", "worker"],
+            "relay": [sys.executable, "manage.py", "relay"],
+            "celery": [
+                sys.executable, "-m", "celery", "-A", "config", "worker", "--concurrency", "2",
+                "--without-mingle", "--without-gossip",
+            ],
+            "beat": [sys.executable, "-m", "celery", "-A", "config", "beat"],
+        }[name]  # fmt: skip
+        self.processes[name] = subprocess.Popen(
+            command, cwd=ROOT, env=self.environment, stdout=self.log, stderr=self.log, start_new_session=True
+        )
+
+    def start_all(self) -> None:
+        for name in ("server", *self.background):
+            self.start(name)
+        self.wait_until_ready()
+
+    @property
+    def background(self) -> tuple[str, ...]:
+        """What does the background work: three processes with a broker, one without."""
+        return ("relay", "celery", "beat") if self.environment.get("CELERY_BROKER_URL") else ("worker",)
+
+    def kill(self, name: str) -> None:
+        """kill -9 the process and everything it started."""
+        process = self.processes.pop(name)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def stop(self) -> None:
+        for name in list(self.processes):
+            self.kill(name)
+        self.log.close()
+
+    def wait_until_ready(self) -> None:
+        self.wait_for(lambda: self.ask("GET", "/readyz").status == 200, START_SECONDS)
+
+    def wait_for(self, condition: Any, seconds: float = 30.0) -> None:
+        """Poll until the condition holds. Raises AssertionError with the log's end when it does not in time."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                if condition():
+                    return
+            time.sleep(0.1)
+        tail = (self.folder / "shop.log").read_text(errors="replace")[-3000:]
+        raise AssertionError(f"not within {seconds} s; the shop's log ends:\n{tail}")
+
+    def ask(self, method: str, path: str, data: Any = None, **headers: str) -> Answer:
+        """Send one request on a connection of its own. Raises OSError or HTTPException when the line breaks."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        named = {name.replace("_", "-"): value for name, value in headers.items() if value}
+        if data is not None:
+            named["Content-Type"] = "application/json"
+        try:
+            connection.request(method, path, None if data is None else json.dumps(data), named)
+            response = connection.getresponse()
+            raw = response.read()
+        finally:
+            connection.close()
+        found = {name.lower(): value for name, value in response.getheaders()}
+        is_json = "json" in found.get("content-type", "")
+        return Answer(response.status, json.loads(raw) if is_json and raw else None, found, raw)
+
+    def mails(self) -> Iterator[email.message.EmailMessage]:
+        """Yield every mail in the sink."""
+        for path in sorted((self.folder / "var" / "mail").glob("*.log")):
+            for part in path.read_bytes().split(b"-" * 79 + b"\n"):
+                if part.strip():
+                    yield email.message_from_bytes(part, policy=email.policy.default)  # type: ignore[misc]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def fresh_database(folder: Path) -> str:
+    """Return the URL of an empty database of the kind this run is about."""
+    url = os.environ.get("DATABASE_URL", "")
+    if not url.startswith("postgres"):
+        return f"sqlite:///{folder / 'shop.sqlite3'}"
+    parts = urlsplit(url)
+    name = f"{parts.path.strip('/')}_{folder.name}_{os.getpid()}".replace("-", "_").lower()
+    with psycopg.connect(urlunsplit(parts._replace(path="/postgres")), autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+        connection.execute(f'CREATE DATABASE "{name}"')
+    return urlunsplit(parts._replace(path=f"/{name}"))
+
+
+def drop_database(url: str) -> None:
+    """Remove a database made by fresh_database; a SQLite file goes with its folder."""
+    if not url.startswith("postgres"):
+        return
+    parts = urlsplit(url)
+    with psycopg.connect(urlunsplit(parts._replace(path="/postgres")), autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE IF EXISTS "{parts.path.strip("/")}" WITH (FORCE)')
+
+
+@contextlib.contextmanager
+def running_shop(folder: Path, **environment: str) -> Iterator[RunningShop]:
+    """Give a shop with the demo data, started; everything is gone afterwards."""
+    shop = RunningShop(folder, **environment)
+    try:
+        shop.manage("seed_demo")
+        shop.start_all()
+        yield shop
+    finally:
+        shop.stop()
+        drop_database(shop.database_url)
