@@ -212,10 +212,12 @@ def test_marking_costs_one_statement_for_a_batch_of_quick_handlers(
 ) -> None:
     monkeypatch.setattr(running, "MARK_EVERY_SECONDS", 60.0)  # quick, however busy the machine is
     handler = register()
+    tell(0)
+    deliver_all_due()  # a test before may have emptied the database: the sequence is made anew, once
     tell(*range(leasing.DELIVERIES_PER_LEASE))
     with django_assert_max_num_queries(16):  # fan-out, lease and mark, savepoints included
         deliver_all_due()
-    assert len(handler.calls) == leasing.DELIVERIES_PER_LEASE
+    assert len(handler.calls) == 1 + leasing.DELIVERIES_PER_LEASE
 
 
 @pytest.mark.django_db(transaction=True)
