@@ -56,6 +56,23 @@ class Listener:
         except ConnectionClosed as closed:
             return closed.rcvd.code if closed.rcvd else 1006
 
+    def until_sent_away(self, **message: Any) -> int:
+        """Say it ten times a second until the other side ends it; return its code.
+
+        Never two at a time: a server that closes while something lies unread breaks the line instead, and with it is
+        lost what it said last.
+        """
+        deadline = time.monotonic() + WAIT_SECONDS
+        while time.monotonic() < deadline:
+            self.say(**message)
+            try:
+                self.messages.append(json.loads(self.line.recv(timeout=0.1)))
+            except TimeoutError:
+                continue
+            except ConnectionClosed as closed:
+                return closed.rcvd.code if closed.rcvd else 1006
+        raise AssertionError(f"still welcome after {WAIT_SECONDS:.0f} s")
+
     def cut(self) -> None:
         """End the TCP connection without a goodbye."""
         self.line.socket.shutdown(socket.SHUT_RDWR)
