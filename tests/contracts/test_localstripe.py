@@ -32,6 +32,7 @@ from tests.apps.payments.stripe.provider import (
     start,
     words,
 )
+from tests.ports import free_port
 
 KEY = "sk_test_localstripe"
 SERVE = """
@@ -46,9 +47,7 @@ CARD = {"exp_month": "12", "exp_year": "2034", "cvc": "123"}
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """localstripe on a free port of the loopback address, until the module's tests are over."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-c", SERVE.format(port=port)]
     with subprocess.Popen(
         command, cwd=tmp_path_factory.mktemp("localstripe"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

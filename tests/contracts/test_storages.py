@@ -33,6 +33,7 @@ from core.storages.local import PrivateFiles
 from tests.apps.orders.making import make_order
 from tests.factories import make_product
 from tests.http import ApiClient
+from tests.ports import free_port
 
 BUCKET = "shop-files"
 KEYS = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_S3_REGION_NAME": "us-east-1"}
@@ -222,8 +223,7 @@ def test_a_bucket_that_was_emptied_is_filled_again(on_s3: Any, api_as: Signed, c
 # --- Trouble ---------------------------------------------------------------------------------------
 @pytest.fixture
 def nobody_listens() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return f"http://127.0.0.1:{taken.getsockname()[1]}"
+    return f"http://127.0.0.1:{free_port()}"
 
 
 @pytest.fixture

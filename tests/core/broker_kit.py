@@ -22,6 +22,7 @@ from kombu import Connection, Message, Queue
 import config.celery
 from core.events.registry import QUEUES
 from core.ids import new_id
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 REDIS_DATABASE = 14  # of the tests of brokers: nobody flushes it
@@ -36,9 +37,7 @@ def broker_url(kind: str) -> str:
 
 def closed_port() -> int:
     """Return a port where nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 def use_broker(settings: LazySettings, url: str) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from core.http_client import Fetched, FetchFailed, call, port_of
 from tests.core.listening import LOOPBACK, Listener, answer
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 CANARY = "canary-7f3a91"
@@ -166,8 +167,7 @@ def test_a_call_ends_at_its_deadline_however_slowly_the_host_speaks(listen):
 
 
 def test_a_call_that_never_connected_cannot_have_arrived():
-    with socket.create_server(("127.0.0.1", 0)) as nobody:
-        port = nobody.getsockname()[1]
+    port = free_port()
 
     with pytest.raises(FetchFailed) as caught:
         call(

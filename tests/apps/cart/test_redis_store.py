@@ -16,6 +16,7 @@ from core import clock
 from core.ids import hash_token, new_id, new_token
 from tests import factories
 from tests.apps.cart.redis_store import redis_store
+from tests.ports import free_port
 
 DAY_MS = 86_400_000
 
@@ -165,9 +166,7 @@ def silent_server() -> Iterator[str]:
 
 @contextmanager
 def closed_port() -> Iterator[str]:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    yield f"redis://127.0.0.1:{port}/0"
+    yield f"redis://127.0.0.1:{free_port()}/0"
 
 
 @pytest.mark.parametrize("broken", [silent_server, closed_port])

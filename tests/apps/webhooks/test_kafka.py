@@ -21,6 +21,7 @@ from core.events.sinks import add_cursor, pump_all
 from core.ids import new_id
 from tests.core.event_kit import SOON as ONE_SECOND
 from tests.core.event_kit import Happened, later
+from tests.ports import free_port
 
 
 @pytest.fixture(scope="module")
@@ -130,9 +131,7 @@ def test_a_batch_that_is_sent_again_is_known_by_its_ids(kafka: str) -> None:
 
 @pytest.mark.django_db
 def test_while_the_brokers_are_away_the_cursor_stays_and_nothing_is_lost(kafka: str, settings: LazySettings) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed_soon:
-        port = closed_soon.getsockname()[1]
-    settings.KAFKA_BOOTSTRAP_SERVERS, settings.KAFKA_TIMEOUT_SECONDS = f"127.0.0.1:{port}", 1
+    settings.KAFKA_BOOTSTRAP_SERVERS, settings.KAFKA_TIMEOUT_SECONDS = f"127.0.0.1:{free_port()}", 1
     before = SinkCursor.objects.get(sink="kafka").position
     tell(1, 2)
 
