@@ -382,7 +382,7 @@ DECISIONS = [fact(EntryKind.DISPUTE_LOST, "10.00", "dp", 11), fact(EntryKind.DIS
 @hypothesis_settings(
     max_examples=60,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )
 def test_whatever_is_told_in_two_orders_ends_in_one_state(data: st.DataObject) -> None:

@@ -252,13 +252,17 @@ VALUES = JSON | st.sampled_from([*STATUSES, *OBJECTS, "failed", "pending", "won"
     members=st.dictionaries(st.sampled_from(MEMBERS), VALUES, max_size=8),
     outer=st.dictionaries(st.sampled_from(["id", "created", "livemode", "data", "type"]), JSON, max_size=1),
 )
-@hypothesis_settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(
+    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_no_body_whatsoever_raises_another_error(kind: str, members: Any, outer: Any) -> None:
     _read_or_refuse(json.dumps(event(kind, **members) | outer).encode("utf-8", "surrogatepass"))
 
 
 @given(body=st.binary(max_size=200))
-@hypothesis_settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 def test_no_bytes_whatsoever_raise_another_error(body: bytes) -> None:
     _read_or_refuse(body)
 
