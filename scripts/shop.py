@@ -60,7 +60,7 @@ def test_command(rest: list[str]) -> list[str]:
     workers = (
         []
         if any(entry.startswith("-n") for entry in rest)
-        else ["-n", os.environ.get("TEST_WORKERS", "2"), "--dist", "loadfile"]
+        else ["-n", os.environ.get("TEST_WORKERS", "2"), "--dist", "loadfile", "--no-loadscope-reorder"]
     )
     return [str(VENV_PYTHON), "-m", "pytest", *workers, *rest]
 

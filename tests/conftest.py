@@ -29,7 +29,7 @@ def on_postgresql() -> bool:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what this run's services cannot carry, as deselected, never as skipped."""
+    """Leave out what this run's services cannot carry, as deselected, never as skipped; heavy files come first."""
 
     def runs_here(item: pytest.Item) -> bool:
         if item.get_closest_marker("postgres") and not on_postgresql():
@@ -44,6 +44,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if runs_here(item)]
+    heavy = {item.path for item in items if item.get_closest_marker("slow") or item.get_closest_marker("blind")}
+    items.sort(key=lambda item: item.path not in heavy)  # begun last, one file would keep one worker busy alone
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
