@@ -15,6 +15,7 @@ from apps.orders.events import (
     OrderReturned,
     OrderRevived,
     OrderShipped,
+    OrderTrackingChanged,
 )
 from apps.orders.states import OrderStatus, PaymentStatus
 from apps.payments.events import MoneyRefunded
@@ -22,6 +23,8 @@ from core.events.feed import StoredEvent
 
 NOTIFICATION_CREATED = "notifications.created"  # a sibling app's, hence known by its name only
 _ORDER_FIELDS = ("order_id", "order_number", "total_amount", "currency", "payment_method")
+_TRACKING = ("carrier", "tracking_number")
+_MORE_FIELDS = {OrderShipped.name: _TRACKING, OrderTrackingChanged.name: _TRACKING}
 _FIELDS = {
     MoneyRefunded.name: ("order_id", "order_number", "amount", "currency", "cause"),
     NOTIFICATION_CREATED: ("notification_id", "kind", "title", "body", "data", "created_at"),
@@ -33,6 +36,7 @@ _MOVES: dict[str, dict[str, str]] = {
     OrderPaid.name: {"payment_status": PaymentStatus.PAID.value},
     OrderProcessingStarted.name: {"status": OrderStatus.PROCESSING.value},
     OrderShipped.name: {"status": OrderStatus.SHIPPED.value},
+    OrderTrackingChanged.name: {},
     OrderDelivered.name: {"status": OrderStatus.DELIVERED.value},
     OrderCancelled.name: {"status": OrderStatus.CANCELLED.value},
     OrderReturned.name: {"status": OrderStatus.RETURNED.value},
@@ -55,7 +59,7 @@ class LiveEvent:
 def shape(event: StoredEvent) -> LiveEvent:
     """Return what is told of an event of LIVE_EVENTS: the fields named above and nothing else of it."""
     payload = event.payload
-    fields = _FIELDS.get(event.name, _ORDER_FIELDS)
+    fields = _FIELDS.get(event.name) or (*_ORDER_FIELDS, *_MORE_FIELDS.get(event.name, ()))
     data: dict[str, Any] = {name: payload[name] for name in fields if name in payload}
     data |= _MOVES.get(event.name, {})
     data["occurred_at"] = event.occurred_at.isoformat()

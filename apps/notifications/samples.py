@@ -10,6 +10,7 @@ from apps.orders.states import PaymentMethod, PaymentStatus
 from core.ids import new_id
 
 LINK = "https://shop.example.com/account/verify-email#token=an-example"
+TRACKING_URL = "https://parcels.example.com/track?number=47110815&lang=en"
 BACK_OFFICE = "https://shop.example.com/admin/"
 _ADDRESS = {
     "full_name": "Ada Lovelace",
@@ -38,6 +39,7 @@ def sample_letters() -> dict[str, dict[str, Any]]:
         "order_confirmation": {"order": _order(PaymentMethod.COD, PaymentStatus.PENDING)},
         "order_paid": {"order": order},
         "order_shipped": {"order": _order(PaymentMethod.COD, PaymentStatus.PENDING)},
+        "order_tracking_changed": {"order": order},
         "order_delivered": {"order": order},
         "order_cancelled": {"order": order, "is_expired": False, "is_paid": True},
         "order_revived": {"order": order},
@@ -82,6 +84,9 @@ def _order(method: PaymentMethod, status: PaymentStatus) -> OrderView:
         tax_amount=Decimal("4.64"),
         total_amount=Decimal("62.64"),
         shipping_address=_ADDRESS,
+        carrier="Parcel & Sons",
+        tracking_number="PS 4711 0815",
+        tracking_url=TRACKING_URL,
     )
     address = ("Ada Lovelace", "1 Analytical Way", "78701 Austin TX", "US")
     return OrderView(

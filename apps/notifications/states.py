@@ -20,6 +20,7 @@ class Kind(models.TextChoices):
     ORDER_CONFIRMED = "order_confirmed"
     ORDER_PAID = "order_paid"
     ORDER_SHIPPED = "order_shipped"
+    ORDER_TRACKING_CHANGED = "order_tracking_changed"
     ORDER_DELIVERED = "order_delivered"
     ORDER_CANCELLED = "order_cancelled"
     ORDER_REVIVED = "order_revived"
@@ -52,6 +53,7 @@ KINDS: dict[Kind, KindInfo] = {
     Kind.ORDER_CONFIRMED: KindInfo(_EVERYBODY),
     Kind.ORDER_PAID: KindInfo(_EVERYBODY),
     Kind.ORDER_SHIPPED: KindInfo(_EVERYBODY),
+    Kind.ORDER_TRACKING_CHANGED: KindInfo(_EVERYBODY),
     Kind.ORDER_DELIVERED: KindInfo(_EVERYBODY),
     Kind.ORDER_CANCELLED: KindInfo(_EVERYBODY),
     Kind.ORDER_REVIVED: KindInfo(_EVERYBODY),

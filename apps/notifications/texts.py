@@ -12,6 +12,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
     Kind.ORDER_CONFIRMED: (_("Order confirmed"), _("Your order %(order_number)s is confirmed.")),
     Kind.ORDER_PAID: (_("Payment received"), _("We have received %(amount)s for your order %(order_number)s.")),
     Kind.ORDER_SHIPPED: (_("Order on its way"), _("Your order %(order_number)s has left our house.")),
+    Kind.ORDER_TRACKING_CHANGED: (_("Tracking changed"), _("Your order %(order_number)s is tracked in another way.")),
     Kind.ORDER_DELIVERED: (_("Order delivered"), _("Your order %(order_number)s has been delivered.")),
     Kind.ORDER_CANCELLED: (_("Order cancelled"), _("Your order %(order_number)s is cancelled.")),
     Kind.ORDER_REVIVED: (
@@ -26,6 +27,11 @@ _TEXTS: dict[str, tuple[str, str]] = {
     Kind.DEAD_LETTER: (_("Background work failed"), _("%(handler)s has given up on %(event)s.")),
     Kind.WEBHOOK_DISABLED: (_("Webhook switched off"), _("Nothing is sent to %(host)s any more.")),
 }
+# The sentence where the carrier or the number of the parcel is known; `tracking` is what is known of them.
+_TRACKED: dict[str, str] = {
+    Kind.ORDER_SHIPPED: _("Your order %(order_number)s has left our house: %(tracking)s."),
+    Kind.ORDER_TRACKING_CHANGED: _("Your order %(order_number)s is tracked as %(tracking)s now."),
+}
 
 
 class _Known(dict[str, Any]):
@@ -38,4 +44,7 @@ class _Known(dict[str, Any]):
 def describe(kind: str, data: Mapping[str, Any]) -> tuple[str, str]:
     """Return (title, body) in the language of the moment. A kind that is gone from the code is named as it is."""
     title, body = _TEXTS.get(kind, (kind, ""))
-    return gettext(title), (gettext(body) % _Known(data) if body else "")
+    tracking = " ".join(filter(None, (data.get("carrier"), data.get("tracking_number"))))
+    if tracking:
+        body = _TRACKED.get(kind, body)
+    return gettext(title), (gettext(body) % _Known(data, tracking=tracking) if body else "")

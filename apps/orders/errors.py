@@ -30,6 +30,13 @@ class OrderOnHold(InvalidTransition):
     title = "The order is on hold"
 
 
+class OrderNotOnItsWay(Conflict):
+    """Only an order that is shipped and not delivered yet says how it is tracked. `extra`: order_status."""
+
+    code = "order_not_on_its_way"
+    title = "The order is not on its way"
+
+
 class InvalidPaymentTransition(Conflict):
     """The payment table has no way from the present payment status to that one. `extra`: from, to."""
 

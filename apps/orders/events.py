@@ -61,9 +61,30 @@ class OrderProcessingStarted(OrderEvent):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class OrderShipped(OrderEvent):
-    """The goods have left; the stock is gone from the shelf."""
+    """The goods have left; the stock is gone from the shelf.
+
+    `carrier` and `tracking_number` are empty where they are not known; the address to track it is read from the order.
+    """
 
     name: ClassVar[str] = "orders.shipped"
+    version: ClassVar[int] = 2
+
+    # Version 1 had neither, and such events may still wait for their handlers.
+    carrier: str = ""
+    tracking_number: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OrderTrackingChanged(OrderEvent):
+    """What a shipped order says of its parcel has been corrected.
+
+    `carrier` and `tracking_number` are those of now; the address to track it is read from the order.
+    """
+
+    name: ClassVar[str] = "orders.tracking_changed"
+
+    carrier: str
+    tracking_number: str
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Exists, F, OuterRef, Q
 
 from apps.orders.states import FINISHED, OrderStatus, PaymentMethod, PaymentStatus
+from apps.orders.tracking import CARRIER_LENGTH, NUMBER_LENGTH, URL_LENGTH
 from apps.products.models import Product, ProductVariant
 from core.fields import CurrencyField, MoneyField
 from core.model_bases import AppendOnlyModel, TimestampedModel, UUIDModel
@@ -41,6 +42,7 @@ class Order(TimestampedModel):
     `total_amount` = subtotal - discount_amount + shipping_cost + (tax_amount unless prices include tax).
     `cart_id` is the cart it came from: unique, so one cart makes one order. `pricing_steps` explains the
     figures. `version` rises with every change and dates the ETag. While it `is_on_hold` it is not sent.
+    `carrier`, `tracking_number` and `tracking_url` tell how its parcel is followed, "" where that is not known.
     """
 
     order_number = models.CharField(max_length=20, unique=True)
@@ -75,6 +77,9 @@ class Order(TimestampedModel):
     cancel_reason = models.CharField(max_length=200, blank=True)
     is_on_hold = models.BooleanField(default=False, db_default=False)
     shipping_refunded = models.BooleanField(default=False, db_default=False)
+    carrier = models.CharField(max_length=CARRIER_LENGTH, blank=True, default="", db_default="")
+    tracking_number = models.CharField(max_length=NUMBER_LENGTH, blank=True, default="", db_default="")
+    tracking_url = models.CharField(max_length=URL_LENGTH, blank=True, default="", db_default="")
     version = models.PositiveIntegerField(default=1)
 
     objects = OrderQuerySet.as_manager()
@@ -102,6 +107,12 @@ class Order(TimestampedModel):
             ),
             models.CheckConstraint(
                 condition=Q(user__isnull=False) | Q(order_token_hash__isnull=False), name="order_has_an_owner"
+            ),
+            models.CheckConstraint(
+                condition=Q(tracking_url="")
+                | Q(tracking_url__startswith="http://")
+                | Q(tracking_url__startswith="https://"),
+                name="order_tracking_url_is_of_the_web",
             ),
         ]
 

@@ -18,6 +18,7 @@ from apps.orders.events import (
     OrderPaid,
     OrderRevived,
     OrderShipped,
+    OrderTrackingChanged,
 )
 from apps.orders.selectors import was_revived
 from apps.orders.states import PaymentMethod
@@ -49,7 +50,13 @@ def note_order_paid(event: OrderPaid, envelope: Envelope) -> None:
 @handles(OrderShipped, name="notifications.inbox.order_shipped")
 def note_order_shipped(event: OrderShipped, envelope: Envelope) -> None:
     """The customer finds that the goods are on their way."""
-    _tell_customer(Kind.ORDER_SHIPPED, event, envelope)
+    _tell_customer(Kind.ORDER_SHIPPED, event, envelope, **_tracking(event))
+
+
+@handles(OrderTrackingChanged, name="notifications.inbox.order_tracking_changed")
+def note_order_tracking_changed(event: OrderTrackingChanged, envelope: Envelope) -> None:
+    """The customer finds how the parcel is tracked from now on."""
+    _tell_customer(Kind.ORDER_TRACKING_CHANGED, event, envelope, **_tracking(event))
 
 
 @handles(OrderDelivered, name="notifications.inbox.order_delivered")
@@ -131,6 +138,10 @@ def _tell_customer(kind: Kind, event: OrderEvent | MoneyRefunded, envelope: Enve
 
 def _data(event: OrderEvent | MoneyRefunded) -> dict[str, str]:
     return {"order_id": event.order_id, "order_number": event.order_number}
+
+
+def _tracking(event: OrderShipped | OrderTrackingChanged) -> dict[str, str]:
+    return {"carrier": event.carrier, "tracking_number": event.tracking_number}
 
 
 def _tell(kind: Kind, people: Sequence[uuid.UUID], envelope: Envelope, *, language: str = "", **data: Any) -> None:

@@ -15,6 +15,7 @@ from apps.orders.events import (
     OrderPlaced,
     OrderRevived,
     OrderShipped,
+    OrderTrackingChanged,
 )
 from apps.orders.models import Order
 from apps.orders.selectors import was_revived
@@ -47,6 +48,12 @@ def mail_order_paid(event: OrderPaid, envelope: Envelope) -> None:
 def mail_order_shipped(event: OrderShipped, envelope: Envelope) -> None:
     """Tell the customer that the goods are on their way."""
     _mail("order_shipped", Kind.ORDER_SHIPPED, event, envelope)
+
+
+@handles(OrderTrackingChanged, name="notifications.order_tracking_changed", queue="mail")
+def mail_order_tracking_changed(event: OrderTrackingChanged, envelope: Envelope) -> None:
+    """Tell the customer how the parcel is tracked from now on."""
+    _mail("order_tracking_changed", Kind.ORDER_TRACKING_CHANGED, event, envelope)
 
 
 @handles(OrderDelivered, name="notifications.order_delivered", queue="mail")

@@ -32,6 +32,19 @@ class Figure:
     amount: str
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class ParcelView:
+    """How the parcel is followed. Empty where it is not known."""
+
+    carrier: str
+    number: str
+    url: str
+
+    @property
+    def is_known(self) -> bool:
+        return bool(self.carrier or self.number or self.url)
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class OrderView:
     """An order as a mail shows it. Amounts are text without their currency."""
@@ -64,6 +77,12 @@ class OrderView:
         if self.order.payment_method == PaymentMethod.COD:
             return _("You pay when the goods are delivered.")
         return _("We are waiting for your payment.")
+
+    @property
+    def parcel(self) -> ParcelView:
+        """How the order's parcel is followed."""
+        order = self.order
+        return ParcelView(one_line(order.carrier), one_line(order.tracking_number), order.tracking_url)
 
     @property
     def is_cash_due(self) -> bool:

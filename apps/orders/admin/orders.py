@@ -5,9 +5,12 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
 from unfold.admin import ModelAdmin
+from unfold.decorators import action
 
+from apps.orders.admin.shipping_page import REASON, shipping_page
 from apps.orders.models import Order, OrderItem, OrderStatusChange
 from apps.orders.services.cancellation import cancel_order
 from apps.orders.services.transitions import move_order
@@ -16,8 +19,6 @@ from core import clock
 from core.admin_bases import ReadOnlyInline
 from core.errors import ShopError
 from core.money import format_amount
-
-REASON = "back office"
 
 
 class OrderItemInline(ReadOnlyInline):
@@ -69,6 +70,7 @@ class OrderAdmin(ModelAdmin):  # type: ignore[misc]
     list_per_page = 50
     inlines = (OrderItemInline, OrderStatusChangeInline)
     actions = ("mark_processing", "mark_shipped", "mark_delivered", "mark_returned", "cancel")
+    actions_detail: tuple[str, ...] = ("ship",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -79,7 +81,7 @@ class OrderAdmin(ModelAdmin):  # type: ignore[misc]
     def has_delete_permission(self, request: HttpRequest, obj: Order | None = None) -> bool:
         return False
 
-    def has_move_permission(self, request: HttpRequest) -> bool:
+    def has_move_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         """Moving an order takes the right to change orders, although the form itself changes nothing."""
         return bool(super().has_change_permission(request))
 
@@ -112,6 +114,15 @@ class OrderAdmin(ModelAdmin):  # type: ignore[misc]
             lambda order: cancel_order(order_id=order.pk, actor=actor, reason=REASON, now=clock.now()),
             done="cancelled",
         )
+
+    @action(description="Ship or track", url_path="ship", permissions=["move"])  # type: ignore[untyped-decorator]
+    def ship(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Answer with the page that ships the order, or corrects how it is tracked."""
+        order = self.get_object(request, object_id)
+        if order is None:
+            raise Http404
+        back = reverse("admin:orders_order_change", args=[order.pk])
+        return shipping_page(request, order=order, site=self.admin_site, back=back)
 
     def _move_all(self, request: HttpRequest, orders: QuerySet[Order], to: OrderStatus) -> None:
         actor: Any = request.user

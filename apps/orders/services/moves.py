@@ -15,8 +15,9 @@ from apps.inventory.services import reservations
 from apps.orders import events
 from apps.orders.errors import InvalidTransition, OrderNotPaid, OrderOnHold
 from apps.orders.models import Order, OrderItem, OrderStatusChange
-from apps.orders.services.news import order_event
+from apps.orders.services.news import order_event, tracking_event
 from apps.orders.states import KEPT_BY_HOLD, ORDER_TRANSITIONS, REVIVALS, OrderStatus, PaymentMethod, PaymentStatus
+from apps.orders.tracking import Tracking
 from core.events.publishing import publish
 from core.events.registry import Event
 
@@ -114,6 +115,14 @@ class OrderMoves:
         self._record("payment_status", self.order.payment_status, to, reason[:REASON_LENGTH])
         self.order.payment_status = to
 
+    def set_tracking(self, tracking: Tracking) -> bool:
+        """Take over what is given; return whether the order says anything else than before."""
+        changed = {name: text for name, text in tracking.given().items() if getattr(self.order, name) != text}
+        for name, text in changed.items():
+            setattr(self.order, name, text)
+        self._touched |= changed.keys()
+        return bool(changed)
+
     def tell(self, event: Event) -> None:
         """Publish this event with the moves."""
         self._news.append(event)
@@ -169,6 +178,8 @@ def _is_held_from(order: Order, to: OrderStatus) -> bool:
 def _news_of(order: Order, to: OrderStatus, reason: str) -> Event:
     if to in {OrderStatus.CANCELLED, OrderStatus.RETURNED}:
         return order_event(_NEWS[to], order, reason=reason, payment_status=str(order.payment_status))
+    if to == OrderStatus.SHIPPED:
+        return tracking_event(events.OrderShipped, order)
     return order_event(_NEWS[to], order)
 
 

@@ -2,11 +2,12 @@
 
 from typing import Any, TypeVar
 
-from apps.orders.events import OrderEvent
+from apps.orders.events import OrderEvent, OrderShipped, OrderTrackingChanged
 from apps.orders.models import Order
 from core.money import format_amount
 
 E = TypeVar("E", bound=OrderEvent)
+Tracked = TypeVar("Tracked", OrderShipped, OrderTrackingChanged)
 
 
 def order_event(kind: type[E], order: Order, **more: Any) -> E:
@@ -22,3 +23,11 @@ def order_event(kind: type[E], order: Order, **more: Any) -> E:
         currency=order.currency,
         **more,
     )
+
+
+def tracking_event(kind: type[Tracked], order: Order) -> Tracked:
+    """Return an event that says how the order is tracked now.
+
+    Not where: whoever holds a carrier's address may often redirect the parcel. The order itself tells it to its owner.
+    """
+    return order_event(kind, order, carrier=order.carrier, tracking_number=order.tracking_number)

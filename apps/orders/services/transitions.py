@@ -25,7 +25,7 @@ def move_order(
     """
     with atomic():
         order = lock_with_items(order_id)
-        _require_right_to_move(order, actor)
+        require_right_to_move(order, actor)
         if to not in allowed_moves(order):
             raise refuse_move(order, to)
         moves = OrderMoves(order=order, actor=actor, now=now)
@@ -33,7 +33,8 @@ def move_order(
         return moves.write()
 
 
-def _require_right_to_move(order: Order, actor: User | None) -> None:
+def require_right_to_move(order: Order, actor: User | None) -> None:
+    """Raise Forbidden, OrderNotFound or OrderHasOtherSellers unless the actor may. The order's lines are fetched."""
     if actor is None or actor.is_admin:
         return
     if not actor.is_seller:

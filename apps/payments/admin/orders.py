@@ -17,7 +17,7 @@ admin.site.unregister(Order)
 class PaidOrderAdmin(OrderAdmin):
     """An order whose money can be refunded."""
 
-    actions_detail = ("refund",)
+    actions_detail = (*OrderAdmin.actions_detail, "refund")
 
     def has_refund_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return may_refund(request)

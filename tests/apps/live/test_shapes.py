@@ -46,6 +46,8 @@ def test_a_shipped_order_is_told_with_its_new_status() -> None:
         "total_amount": "9.50",
         "currency": "the currency",
         "payment_method": "the payment_method",
+        "carrier": "the carrier",
+        "tracking_number": "the tracking_number",
         "status": "shipped",
         "occurred_at": event.occurred_at.isoformat(),
     }

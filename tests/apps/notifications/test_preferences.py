@@ -17,8 +17,8 @@ from tests.http import ApiClient
 
 pytestmark = pytest.mark.django_db
 CUSTOMER_KINDS = [
-    "order_confirmed", "order_paid", "order_shipped", "order_delivered", "order_cancelled", "order_revived",
-    "order_refunded", "review_request", "account_security",
+    "order_confirmed", "order_paid", "order_shipped", "order_tracking_changed", "order_delivered",
+    "order_cancelled", "order_revived", "order_refunded", "review_request", "account_security",
 ]  # fmt: skip
 SELLER_KINDS = [*CUSTOMER_KINDS[:-1], "new_order", "low_stock", "account_security"]
 ADMIN_KINDS = [

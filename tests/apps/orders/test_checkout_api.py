@@ -21,7 +21,7 @@ ApiAs = Callable[[User], ApiClient]
 FIELDS = [
     "id", "order_number", "status", "payment_status", "payment_method", "items", "subtotal", "discount_amount",
     "tax_amount", "shipping_cost", "total_price", "currency", "shipping_address", "billing_address", "created_at",
-    "updated_at", "delivered_at",
+    "updated_at", "delivered_at", "carrier", "tracking_number", "tracking_url",
 ]  # fmt: skip
 ITEM_FIELDS = ["id", "product_id", "variant_id", "name", "sku", "quantity", "unit_price", "total"]
 

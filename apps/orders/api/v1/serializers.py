@@ -1,14 +1,28 @@
 """What the v1 orders API takes in, and what its OpenAPI document says it gives out."""
 
+from collections.abc import Callable
 from typing import Any
 
 from rest_framework import serializers
 
 from apps.orders.api.addresses import AddressField, AddressInput
 from apps.orders.states import OrderStatus, PaymentMethod, PaymentStatus
+from apps.orders.tracking import (
+    CARRIER_LENGTH,
+    NUMBER_LENGTH,
+    TRACKING_FIELDS,
+    URL_LENGTH,
+    require_one_line,
+    require_web_address,
+)
 from core.api.fields import AmountField, TextField
 
 NOTES_LENGTH = 2000
+_ONLY_WHEN_SHIPPED = "Tracking is told with the status shipped, or without a status."
+
+
+def _tracking_text(max_length: int, check: Callable[[str], None], help_text: str) -> TextField:
+    return TextField(max_length=max_length, required=False, allow_blank=True, validators=[check], help_text=help_text)
 
 
 class CheckoutInput(serializers.Serializer[Any]):
@@ -30,10 +44,28 @@ class CheckoutInput(serializers.Serializer[Any]):
 
 
 class StatusInput(serializers.Serializer[Any]):
-    """Where the order shall go."""
+    """Where the order shall go, and how its parcel is tracked; without a status, the tracking of a shipped order.
 
-    status = serializers.ChoiceField(choices=OrderStatus.choices)
+    Tracking beside another status than shipped contradicts itself; blanks say nothing there.
+    """
+
+    status = serializers.ChoiceField(
+        choices=OrderStatus.choices, required=False, help_text="May be left out to correct the tracking."
+    )
     reason = TextField(max_length=200, required=False, allow_blank=True, default="")
+    carrier = _tracking_text(CARRIER_LENGTH, require_one_line, "Who brings the parcel.")
+    tracking_number = _tracking_text(NUMBER_LENGTH, require_one_line, "The carrier's number of the parcel.")
+    tracking_url = _tracking_text(URL_LENGTH, require_web_address, "Where to follow it: http:// or https://.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Require a status or tracking, and refuse tracking beside a status where it has no meaning."""
+        if "status" not in attrs and not any(name in attrs for name in TRACKING_FIELDS):
+            self.fields["status"].fail("required")
+        if attrs.get("status", OrderStatus.SHIPPED) != OrderStatus.SHIPPED:
+            refused = {name: _ONLY_WHEN_SHIPPED for name in TRACKING_FIELDS if attrs.get(name)}
+            if refused:
+                raise serializers.ValidationError(refused, code="only_when_shipped")
+        return attrs
 
 
 class CancelInput(serializers.Serializer[Any]):
@@ -75,6 +107,9 @@ class OrderOutput(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
     delivered_at = serializers.DateTimeField(allow_null=True)
+    carrier = serializers.CharField(help_text="Who brings the parcel; empty where it is not known.")
+    tracking_number = serializers.CharField(help_text="The carrier's number of the parcel, or empty.")
+    tracking_url = serializers.CharField(help_text="Where to follow the parcel, or empty.")
 
 
 class PlacedOrderOutput(OrderOutput):

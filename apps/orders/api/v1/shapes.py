@@ -39,4 +39,7 @@ def shape_order(order: Order, items: list[OrderItem], *, as_seller: bool = False
         "created_at": order.created_at,
         "updated_at": order.updated_at,
         "delivered_at": order.delivered_at,
+        "carrier": order.carrier,
+        "tracking_number": order.tracking_number,
+        "tracking_url": order.tracking_url,
     }

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.accounts.api.permissions import IsSellerOrAdmin, IsSignedIn
+from apps.accounts.models import User
 from apps.cart.api.owners import CART_TOKEN_HEADER
 from apps.orders.api.shared import (
     ORDER_TOKEN_HEADER,
@@ -34,8 +35,10 @@ from apps.orders.selectors import OrderPrincipal, access_order_view, list_orders
 from apps.orders.services.cancellation import cancel_own_order
 from apps.orders.services.drafting import CheckoutCommand
 from apps.orders.services.placement import place_order
+from apps.orders.services.tracking import correct_tracking, ship_order
 from apps.orders.services.transitions import move_order
 from apps.orders.states import OrderStatus
+from apps.orders.tracking import TRACKING_FIELDS, Tracking
 from core import clock
 from core.api.idempotency import idempotent
 from core.api.pagination import paginate
@@ -165,18 +168,15 @@ class OrderView(ShopView):
         description=(
             "For admins, and for sellers where every item is theirs (else 403 order_has_other_sellers). Only along an "
             "allowed transition, else 409 invalid_transition with `from`, `to` and `allowed`; an order paid online is "
-            "confirmed by its payment, never by hand. An order on hold is neither packed nor sent: 409 order_on_hold."
+            "confirmed by its payment, never by hand. An order on hold is neither packed nor sent: 409 order_on_hold. "
+            "With `status: shipped` the body may say how the parcel is tracked; until it is delivered the same fields, "
+            "with or without that status, correct it. Only what is sent is changed, and the same again changes nothing. "
+            "Tracking of an order that is not on its way: 409 order_not_on_its_way."
         ),
     )
     def patch(self, request: Request, order_id: uuid.UUID) -> Response:
         data = _checked(StatusInput(data=request.data))
-        order = move_order(
-            order_id=order_id,
-            to=OrderStatus(data["status"]),
-            actor=user_of(request),
-            reason=data["reason"],
-            now=clock.now(),
-        )
+        order = _move(order_id, data, actor=user_of(request))
         return _one(order, principal_of(request))
 
     @extend_schema(
@@ -220,6 +220,16 @@ class CancelOrderView(ShopView):
     def post(self, request: Request, order_id: uuid.UUID) -> Response:
         data = _checked(CancelInput(data=request.data or {}))
         return _cancel(request, order_id, reason=data["reason"])
+
+
+def _move(order_id: uuid.UUID, data: dict[str, Any], *, actor: User | None) -> Order:
+    tracking = Tracking(**{name: data.get(name) for name in TRACKING_FIELDS})
+    if "status" not in data:
+        return correct_tracking(order_id=order_id, tracking=tracking, actor=actor, now=clock.now())
+    to, reason = OrderStatus(data["status"]), data["reason"]
+    if to == OrderStatus.SHIPPED:
+        return ship_order(order_id=order_id, tracking=tracking, actor=actor, reason=reason, now=clock.now())
+    return move_order(order_id=order_id, to=to, actor=actor, reason=reason, now=clock.now())
 
 
 def _cancel(request: Request, order_id: uuid.UUID, *, reason: str) -> Response:
