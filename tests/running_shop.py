@@ -12,7 +12,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -21,7 +20,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-import psycopg
+from tests import demo_data
+from tests.nursery import Forked, Nursery
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60.0
@@ -38,9 +39,9 @@ class Answer:
 
 
 class RunningShop:
-    """Starts, asks, kills and inspects a shop."""
+    """Starts, asks, kills and inspects a shop. One `with_quick_starts` forks its processes instead of loading each."""
 
-    def __init__(self, folder: Path, **environment: str) -> None:
+    def __init__(self, folder: Path, *, with_quick_starts: bool = False, **environment: str) -> None:
         self.folder = folder
         self.port, self.live_port = free_port(), free_port()
         self.database_url = fresh_database(folder)
@@ -52,15 +53,21 @@ class RunningShop:
             "DATABASE_URL": self.database_url,
             "PUBLIC_URL": f"http://127.0.0.1:{self.port}",
             "RUNTIME_DIR": str(folder / "var"),
+            "WEB_THREADS": "4",  # of the server's twelve: the others are for who waits
             "THROTTLE_ENABLED": "false",
             "EMAIL_BACKEND": "django.core.mail.backends.filebased.EmailBackend",
             "SIMULATED_SETTLE_SECONDS": "1",
             "SIMULATED_WEBHOOK_SECRET": "whsec_journeys",
             **environment,
         }
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.processes: dict[str, subprocess.Popen[bytes] | Forked] = {}
         self.log = (folder / "shop.log").open("ab")
+        self.nursery = Nursery(self.environment, self.log) if with_quick_starts else None
+
+    def make_demo_data(self) -> None:
+        """Fill the empty database, with this shop's settings."""
         self.manage("migrate", "--verbosity", "0")
+        self.manage("seed_demo")
 
     def manage(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run manage.py in the shop's environment."""
@@ -73,12 +80,15 @@ class RunningShop:
             )
         return done
 
-    def start(self, name: str) -> None:
-        """Start "server", "live" (its WebSockets), "worker", or, with a broker, "relay", "celery" and "beat"."""
+    def start(self, name: str, *, ahead_seconds: float = 0.0) -> None:
+        """Start "server", "live" (its WebSockets), "worker", or, with a broker, "relay", "celery" and "beat".
+
+        Only a shop with quick starts can give a process a clock that is ahead.
+        """
         command = {
             "server": [
                 sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1",
-                "--port", str(self.port), "--workers", "2", "--blocking-threads", "4", "--log-level", "warning",
+                "--port", str(self.port), "--workers", "2", "--blocking-threads", "12", "--log-level", "warning",
                 "--no-ws", "config.wsgi:application",
             ],
             "live": [
@@ -93,6 +103,10 @@ class RunningShop:
             ],
             "beat": [sys.executable, "-m", "celery", "-A", "config", "beat"],
         }[name]  # fmt: skip
+        if self.nursery:
+            self.processes[name] = self.nursery.start(command, ahead_seconds=ahead_seconds)
+            return
+        assert not ahead_seconds
         self.processes[name] = subprocess.Popen(
             command, cwd=ROOT, env=self.environment, stdout=self.log, stderr=self.log, start_new_session=True
         )
@@ -117,6 +131,8 @@ class RunningShop:
     def stop(self) -> None:
         for name in list(self.processes):
             self.kill(name)
+        if self.nursery:
+            self.nursery.close()
         self.log.close()
 
     def wait_until_ready(self) -> None:
@@ -157,12 +173,6 @@ class RunningShop:
                     yield email.message_from_bytes(part, policy=email.policy.default)  # type: ignore[misc]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def fresh_database(folder: Path) -> str:
     """Return the URL of an empty database of the kind this run is about."""
     url = os.environ.get("DATABASE_URL", "")
@@ -170,29 +180,19 @@ def fresh_database(folder: Path) -> str:
         return f"sqlite:///{folder / 'shop.sqlite3'}"
     parts = urlsplit(url)
     name = f"{parts.path.strip('/')}_{folder.name}_{os.getpid()}".replace("-", "_").lower()
-    with psycopg.connect(urlunsplit(parts._replace(path="/postgres")), autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        connection.execute(f'CREATE DATABASE "{name}"')
-    return urlunsplit(parts._replace(path=f"/{name}"))
-
-
-def drop_database(url: str) -> None:
-    """Remove a database made by fresh_database; a SQLite file goes with its folder."""
-    if not url.startswith("postgres"):
-        return
-    parts = urlsplit(url)
-    with psycopg.connect(urlunsplit(parts._replace(path="/postgres")), autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE IF EXISTS "{parts.path.strip("/")}" WITH (FORCE)')
+    url = urlunsplit(parts._replace(path=f"/{name}"))
+    demo_data.create_database(url)
+    return url
 
 
 @contextlib.contextmanager
-def running_shop(folder: Path, **environment: str) -> Iterator[RunningShop]:
+def running_shop(folder: Path, *, with_quick_starts: bool = False, **environment: str) -> Iterator[RunningShop]:
     """Give a shop with the demo data, started; everything is gone afterwards."""
-    shop = RunningShop(folder, **environment)
+    shop = RunningShop(folder, with_quick_starts=with_quick_starts, **environment)
     try:
-        shop.manage("seed_demo")
+        demo_data.provide(database_url=shop.database_url, media=folder / "var" / "media", make=shop.make_demo_data)
         shop.start_all()
         yield shop
     finally:
         shop.stop()
-        drop_database(shop.database_url)
+        demo_data.drop_database(shop.database_url)
