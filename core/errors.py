@@ -85,3 +85,10 @@ class Unavailable(ShopError):
 
     code = "unavailable"
     title = "Temporarily unavailable"
+
+
+class Busy(Unavailable):
+    """Others hold what the answer needs, or more people came than can be served at once; it was not done."""
+
+    code = "busy"
+    title = "The shop is busy"

@@ -23,6 +23,7 @@ import django  # noqa: E402
 from django.core.exceptions import ImproperlyConfigured  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 
+WAITING_THREADS = 8  # of each server process: requests wait in them when all places are taken, or are refused
 STOP_SECONDS = 15
 READY_SECONDS = 60
 FAST_DEATH_SECONDS = 5
@@ -82,6 +83,7 @@ def main(host: str, port: str) -> int:
         print(f"The settings are not right: {error}", file=sys.stderr)
         return 1
     stopping = Stopping()
+    os.environ["WEB_THREADS"] = str(web_threads())
     children = [Child("web server", server_command(host, port))]
     children += [Child(name, command) for name, command in background_commands().items()]
     if live_port:
@@ -122,15 +124,24 @@ def prepare() -> None:
 
 
 def server_command(host: str, port: str) -> list[str]:
-    has_server = bool(os.environ.get("DATABASE_URL"))  # SQLite takes one writer at a time: one process, more threads
-    processes = os.environ.get("WEB_CONCURRENCY") or ("2" if has_server else "1")
-    threads = os.environ.get("WEB_THREADS") or ("2" if has_server else "4")
+    processes = os.environ.get("WEB_CONCURRENCY") or ("2" if has_database_server() else "1")
+    threads = str(web_threads() + WAITING_THREADS)
     return [
         sys.executable, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", port,
         "--workers", processes, "--blocking-threads", threads, "--blocking-threads-idle-timeout", "600",
         "--log-level", "warning", "--no-ws", "--respawn-failed-workers", "--workers-kill-timeout", "10",
         "config.wsgi:application",
     ]  # fmt: skip
+
+
+def web_threads() -> int:
+    """Return how many requests one server process works on at once."""
+    return int(os.environ.get("WEB_THREADS") or ("2" if has_database_server() else "4"))
+
+
+def has_database_server() -> bool:
+    """SQLite takes one writer at a time: it gets one process, with more threads."""
+    return bool(os.environ.get("DATABASE_URL"))
 
 
 def find_live_port(host: str, port: str) -> str:

@@ -18,7 +18,8 @@ from django.utils.http import http_date
 from django.utils.translation.trans_real import get_supported_language_variant, parse_accept_lang_header
 
 from core import context
-from core.api.problems import BUSY_RETRY_SECONDS, is_passing_failure, problem_response
+from core.api.database_failures import database_refusal, is_passing_failure
+from core.api.problems import problem_response, refusal_response
 from core.api.throttles import client_address
 from core.card_numbers import holds_card_number
 from core.ids import new_id
@@ -33,7 +34,6 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,128}\Z", re.ASCII)
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
 _PROBES = frozenset({"/healthz", "/readyz"})
 access_log = logging.getLogger("shop.access")
-logger = logging.getLogger("shop.errors")
 
 
 class RequestMiddleware:
@@ -62,8 +62,7 @@ class RequestMiddleware:
         """Turn a database that is away into 503, also where no DRF view catches it."""
         if not is_passing_failure(error):
             return None
-        logger.warning("database unavailable: %s", error, exc_info=error)
-        return problem_response(503, retry_after=BUSY_RETRY_SECONDS)
+        return refusal_response(database_refusal(error))
 
     def _refusal(self, request: HttpRequest) -> HttpResponseBase | None:
         if request.path in _PROBES:

@@ -1,11 +1,9 @@
 """Refusals as RFC 9457 problem documents. The one place where a code of ours meets an HTTP status."""
 
-import logging
 from collections.abc import Iterable
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db import InterfaceError, NotSupportedError, OperationalError, connection
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
 from rest_framework import exceptions, status
@@ -13,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from core import context
+from core.api.database_failures import database_refusal, is_passing_failure
 from core.api.errors import BodyTooLarge, PreconditionFailed, PreconditionRequired, Throttled
 from core.api.renderers import JSONRenderer, to_json
 from core.errors import (
@@ -29,7 +28,6 @@ from core.errors import (
 
 CONTENT_TYPE = "application/problem+json"
 BUSY_RETRY_SECONDS = 2
-logger = logging.getLogger("shop.errors")
 
 
 # The first match wins: exact classes before their categories.
@@ -111,6 +109,12 @@ def problem_response(number: int, *, retry_after: int | None = None, **members: 
     return response
 
 
+def refusal_response(refusal: Unavailable) -> HttpResponse:
+    """Return a refusal of ours as a plain Django answer, for what happens outside a view."""
+    retry_after = refusal.retry_after_seconds or BUSY_RETRY_SECONDS
+    return problem_response(503, retry_after=retry_after, code=refusal.code, title=refusal.title, detail=refusal.detail)
+
+
 def exception_handler(error: Exception, view_context: dict[str, Any]) -> Response | None:
     """DRF's hook: every refusal of ours, DRF's and Django's becomes a problem; bugs are passed on."""
     set_rollback()
@@ -126,24 +130,8 @@ def exception_handler(error: Exception, view_context: dict[str, Any]) -> Respons
     if isinstance(error, exceptions.APIException):
         return _response(error.status_code, _api_problem(error), _drf_headers(error))
     if is_passing_failure(error):
-        return database_unavailable(error)
+        return _shop_refusal(database_refusal(error))
     return None
-
-
-def is_passing_failure(error: Exception) -> bool:
-    """Tell whether trying again may help: the database is away, a row was held too long, or a column changed under a
-    plan that this connection keeps (the connection is closed then: the next one plans anew)."""
-    if isinstance(error, NotSupportedError) and "cached plan" in str(error):
-        connection.close()
-        return True
-    return isinstance(error, OperationalError | InterfaceError)
-
-
-def database_unavailable(error: Exception) -> Response:
-    """Return 503: the database is away, or a row was held by another for too long. Nothing was written."""
-    logger.warning("database unavailable: %s", error, exc_info=error)
-    body = problem(503, detail="The shop is busy or restarting. Please try again in a moment.")
-    return _response(503, body, {"Retry-After": str(BUSY_RETRY_SECONDS)})
 
 
 def invalid_problem(error: exceptions.ValidationError) -> dict[str, Any]:
