@@ -51,6 +51,6 @@ def _context(request: HttpRequest, order: Order, site: AdminSite, form: Shipping
         "title": title,
         "opts": Order._meta,
         "form": form,
-        "submit": "Correct the tracking" if is_shipped else "Mark as shipped",
+        "deed": "Correct the tracking" if is_shipped else "Mark as shipped",
         "back": back,
     }
