@@ -227,6 +227,34 @@ def test_what_to_send_again_must_be_said_in_one_way(
     assert WebhookDelivery.objects.count() == 0
 
 
+@pytest.mark.parametrize(
+    ("since", "until", "fields"),
+    [
+        ("0001-01-01T00:00:00Z", "2026-01-01T00:00:00Z", ["since"]),
+        ("1969-12-31T23:59:59Z", "2026-01-01T00:00:00Z", ["since"]),
+        ("2026-01-01T00:00:00Z", "9999-12-31T23:59:59Z", ["until"]),
+        ("2026-01-01T00:00:00Z", "9999-12-31T23:59:59-01:00", ["until"]),
+        ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", ["since", "until"]),
+        ("0001-01-01T00:00:00+01:00", "2026-01-01T00:00:00Z", ["since"]),
+    ],
+)
+def test_a_range_at_the_ends_of_the_calendar_is_refused_and_sends_nothing(
+    since: str, until: str, fields: list[str], office: ApiClient, receiver: Receiver
+) -> None:
+    happen(1)
+    endpoint, _ = endpoint_at(receiver)
+    body = refused(office.post(f"{ALL}{endpoint.pk}/redeliver/", {"since": since, "until": until}), 400, "invalid")
+    assert [error["field"] for error in body["errors"]] == fields
+    assert WebhookDelivery.objects.count() == 0
+
+
+def test_all_that_ever_happened_is_sent_again_when_asked_for(office: ApiClient, receiver: Receiver) -> None:
+    happen(1)
+    endpoint, _ = endpoint_at(receiver, event_names=["tests.happened"])
+    wanted = {"since": "1970-01-01T00:00:00Z", "until": "9999-01-01T00:00:00Z"}
+    assert ok(office.post(f"{ALL}{endpoint.pk}/redeliver/", wanted), 202) == {"queued": 1}
+
+
 def test_too_large_a_range_sends_nothing(
     office: ApiClient, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:

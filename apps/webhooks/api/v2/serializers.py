@@ -1,5 +1,6 @@
 """What the v2 API of events and webhooks takes in and gives out."""
 
+import datetime as dt
 from typing import Any
 
 from rest_framework import serializers
@@ -14,6 +15,8 @@ EVENTS_MAX = 500
 EVENTS_DEFAULT = 100
 POSITION_MAX = 2**63 - 1
 NAMES_MAX = 100
+EARLIEST = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+LATEST = dt.datetime(9999, 1, 1, tzinfo=dt.UTC)
 
 
 class EventNameField(serializers.CharField):
@@ -160,6 +163,12 @@ class RedeliverInput(serializers.Serializer[Any]):
     since = serializers.DateTimeField(required=False)
     until = serializers.DateTimeField(required=False)
 
+    def validate_since(self, moment: dt.datetime) -> dt.datetime:
+        return _within_calendar(moment)
+
+    def validate_until(self, moment: dt.datetime) -> dt.datetime:
+        return _within_calendar(moment)
+
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if set(attrs) not in ({"event_id"}, {"since", "until"}):
             raise serializers.ValidationError("Either event_id, or since and until, are expected.", code="one_of")
@@ -172,3 +181,10 @@ class QueuedOutput(serializers.Serializer[Any]):
     """How many webhooks will be sent."""
 
     queued = serializers.IntegerField()
+
+
+def _within_calendar(moment: dt.datetime) -> dt.datetime:
+    """Return the moment unless a little earlier or later is no date any more."""
+    if not EARLIEST <= moment <= LATEST:
+        raise serializers.ValidationError("It must lie in the years from 1970 to 9998.", code="out_of_range")
+    return moment
