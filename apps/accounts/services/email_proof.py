@@ -7,6 +7,7 @@ from apps.accounts.events import EmailVerificationRequested, EmailVerified
 from apps.accounts.models import User
 from apps.accounts.selectors import normalize_identifier
 from apps.accounts.services.links import open_link
+from apps.accounts.services.validation import is_address
 from apps.accounts.states import LinkPurpose
 from core.events.publishing import publish
 from core.transactions import atomic
@@ -16,10 +17,12 @@ def request_verification(*, email: str, language: str = "") -> None:
     """The address is sent a link if it belongs to an open account that has something to prove. One statement.
 
     Whether it does is found out by the handler of EmailVerificationRequested: what the caller sees, and how long it
-    takes, is the same for every address.
+    takes, is the same for every address. Text that is no address is passed over: events tell it to others.
     """
-    with atomic():
-        publish(EmailVerificationRequested(email=normalize_identifier(email), language=language))
+    address = normalize_identifier(email)
+    if is_address(address):
+        with atomic():
+            publish(EmailVerificationRequested(email=address, language=language))
 
 
 def verify_email(*, token: str, signed_in: User | None, language: str = "", now: dt.datetime) -> User:

@@ -14,6 +14,7 @@ from apps.accounts.models import User
 from apps.accounts.selectors import load_user, normalize_identifier
 from apps.accounts.services.links import open_link
 from apps.accounts.services.tokens import ClientInfo, TokenPair, end_all_sessions, start_session
+from apps.accounts.services.validation import is_address
 from apps.accounts.states import LinkPurpose, RevokedReason
 from core.errors import FieldError
 from core.events.publishing import publish
@@ -66,10 +67,12 @@ def request_password_reset(*, email: str, language: str = "") -> None:
     """The address is sent a link if it belongs to an open account. One statement.
 
     Whether it does is found out by the handler of PasswordResetRequested: what the caller sees, and how long it takes,
-    is the same for every address.
+    is the same for every address. Text that is no address is passed over: events tell it to others.
     """
-    with atomic():
-        publish(PasswordResetRequested(email=normalize_identifier(email), language=language))
+    address = normalize_identifier(email)
+    if is_address(address):
+        with atomic():
+            publish(PasswordResetRequested(email=address, language=language))
 
 
 def reset_password(*, token: str, password: str, language: str = "", now: dt.datetime) -> None:

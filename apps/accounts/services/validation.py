@@ -5,7 +5,13 @@ from collections.abc import Collection
 from django.core.exceptions import ValidationError
 from django.db.models import Model
 
+from apps.accounts.models import User
 from core.errors import FieldError
+
+
+def is_address(text: str) -> bool:
+    """Tell whether an account could have this text as its e-mail address. No statement."""
+    return not field_errors(User(email=text), fields={"email"})
 
 
 def field_errors(row: Model, *, fields: Collection[str]) -> tuple[FieldError, ...]:

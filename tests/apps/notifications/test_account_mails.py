@@ -78,6 +78,16 @@ def test_an_address_without_an_open_account_gets_no_mail(path: str) -> None:
     assert set(OutboxDelivery.objects.values_list("state", flat=True)) <= {"done"}
 
 
+@pytest.mark.parametrize("path", ["auth/password/reset/", "auth/email/verify/resend/"])
+@pytest.mark.parametrize("text", ["x", "1_000", "ada@", "ada@example", "<b>a@example.com</b>", "a@example.com,b@c.de"])
+def test_text_that_is_no_address_is_answered_alike_and_told_to_nobody(path: str, text: str) -> None:
+    told = api().post(path, {"email": "nobody@example.com"})
+    assert OutboxEvent.objects.count() == 1
+    answer = api().post(path, {"email": text})
+    assert (answer.status_code, answer.json()) == (202, told.json())
+    assert OutboxEvent.objects.count() == 1
+
+
 def test_a_link_that_proves_an_address_is_sent_while_there_is_something_to_prove() -> None:
     user = make_user(email="ada@example.com")
     (message,) = ask("auth/email/verify/resend/", user.email)
