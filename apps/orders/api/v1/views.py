@@ -170,8 +170,8 @@ class OrderView(ShopView):
             "allowed transition, else 409 invalid_transition with `from`, `to` and `allowed`; an order paid online is "
             "confirmed by its payment, never by hand. An order on hold is neither packed nor sent: 409 order_on_hold. "
             "With `status: shipped` the body may say how the parcel is tracked; until it is delivered the same fields, "
-            "with or without that status, correct it. Only what is sent is changed, and the same again changes nothing. "
-            "Tracking of an order that is not on its way: 409 order_not_on_its_way."
+            "with or without that status, correct it. Only what is sent is changed, and the same again changes "
+            "nothing. Tracking of an order that is not on its way: 409 order_not_on_its_way."
         ),
     )
     def patch(self, request: Request, order_id: uuid.UUID) -> Response:
