@@ -8,8 +8,10 @@ EMAIL_LINK_HOURS = env.integer("EMAIL_LINK_HOURS", 72, minimum=1)  # how long a 
 PASSWORD_LINK_MINUTES = env.integer("PASSWORD_LINK_MINUTES", 60, minimum=1)
 REVIEW_REQUEST_DAYS = env.integer("REVIEW_REQUEST_DAYS", 0)  # after the delivery; 0: nobody is asked
 
-EMAIL_BACKEND = env.text("EMAIL_BACKEND", "django.core.mail.backends.filebased.EmailBackend")
-EMAIL_HOST = env.text("EMAIL_HOST", "localhost")
+EMAIL_HOST = env.text("EMAIL_HOST")
+_WAY = "smtp" if EMAIL_HOST else "filebased"  # who names a mail server wants mails sent
+EMAIL_BACKEND = env.text("EMAIL_BACKEND", f"django.core.mail.backends.{_WAY}.EmailBackend")
+EMAIL_HOST = EMAIL_HOST or "localhost"
 EMAIL_PORT = env.integer("EMAIL_PORT", 25)
 EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", default=False)  # STARTTLS, usually on port 587
 EMAIL_USE_SSL = env.flag("EMAIL_USE_SSL", default=False)  # TLS from the first byte, usually on port 465

@@ -37,6 +37,17 @@ def test_production_starts_with_safe_settings_and_safe_defaults() -> None:
 
 
 @pytest.mark.parametrize(
+    ("settings_module", "host", "way"),
+    [("local", "", "filebased"), ("local", "smtp.example.com", "smtp"), ("production", "", "smtp")],
+)
+def test_mails_are_sent_where_a_mail_server_is_named(settings_module: str, host: str, way: str) -> None:
+    variables = {"PATH": os.environ["PATH"], "ENV_FILE": os.devnull, **SAFE, "EMAIL_HOST": host}
+    code = f"import config.settings.{settings_module} as s; print(s.EMAIL_BACKEND, s.EMAIL_HOST)"
+    done = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, text=True)
+    assert done.stdout.split() == [f"django.core.mail.backends.{way}.EmailBackend", host or "localhost"], done.stderr
+
+
+@pytest.mark.parametrize(
     ("change", "named"),
     [
         ({"SECRET_KEY": ""}, "SECRET_KEY"),
@@ -53,6 +64,8 @@ def test_production_starts_with_safe_settings_and_safe_defaults() -> None:
         ({"CART_STORE": "memory"}, "CART_STORE"),
         ({"CORS_ALLOWED_ORIGINS": "shop.example.com"}, "CORS_ALLOWED_ORIGINS"),
         ({"V1_SUNSET_ON": "soon"}, "V1_SUNSET_ON"),
+        ({"KAFKA_TIMEOUT_SECONDS": "46"}, "KAFKA_TIMEOUT_SECONDS=46 is above 45"),
+        ({"KAFKA_TIMEOUT_SECONDS": "0"}, "KAFKA_TIMEOUT_SECONDS=0 is below 1"),
     ],
 )
 def test_production_refuses_to_start_and_names_the_setting(change: dict[str, str], named: str) -> None:
