@@ -35,8 +35,8 @@ def flag(name: str, *, default: bool) -> bool:
     raise ImproperlyConfigured(f"{name}={raw!r} is not true or false")
 
 
-def integer(name: str, default: int, *, minimum: int = 0) -> int:
-    """Return a whole number of at least `minimum`. Raises ImproperlyConfigured otherwise."""
+def integer(name: str, default: int, *, minimum: int = 0, maximum: int | None = None) -> int:
+    """Return a whole number from `minimum` to `maximum`. Raises ImproperlyConfigured otherwise."""
     raw = text(name, str(default))
     try:
         number = int(raw)
@@ -44,6 +44,8 @@ def integer(name: str, default: int, *, minimum: int = 0) -> int:
         raise ImproperlyConfigured(f"{name}={raw!r} is not a whole number") from None
     if number < minimum:
         raise ImproperlyConfigured(f"{name}={number} is below {minimum}")
+    if maximum is not None and number > maximum:
+        raise ImproperlyConfigured(f"{name}={number} is above {maximum}")
     return number
 
 

@@ -13,9 +13,10 @@ WEBHOOK_REQUIRE_HTTPS: bool = env.flag(
 WEBHOOK_ALLOWED_PORTS: list[str] = env.words("WEBHOOK_ALLOWED_PORTS", "80,443")
 WEBHOOK_ALLOWED_NETWORKS: list[str] = env.words("WEBHOOK_ALLOWED_NETWORKS")  # private ones, of receivers of your own
 
+KAFKA_TIMEOUT_MAX = 45  # well within the minute for which one process alone feeds a sink (core.events.sinks.LEASE)
 KAFKA_BOOTSTRAP_SERVERS: str = env.text("KAFKA_BOOTSTRAP_SERVERS")
 KAFKA_TOPIC_PREFIX: str = env.text("KAFKA_TOPIC_PREFIX", "shop")
-KAFKA_TIMEOUT_SECONDS: int = env.integer("KAFKA_TIMEOUT_SECONDS", 10, minimum=1)
+KAFKA_TIMEOUT_SECONDS: int = env.integer("KAFKA_TIMEOUT_SECONDS", 10, minimum=1, maximum=KAFKA_TIMEOUT_MAX)
 KAFKA_SECURITY_PROTOCOL: str = env.choice(
     "KAFKA_SECURITY_PROTOCOL", "plaintext", ("plaintext", "ssl", "sasl_plaintext", "sasl_ssl")
 )

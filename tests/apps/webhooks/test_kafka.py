@@ -17,7 +17,7 @@ from core.events.fanout import fan_out
 from core.events.feed import StoredEvent, last_position, read_feed
 from core.events.models import SinkCursor
 from core.events.publishing import publish
-from core.events.sinks import add_cursor, pump_all
+from core.events.sinks import LEASE, add_cursor, pump_all
 from core.ids import new_id
 from tests.core.event_kit import SOON as ONE_SECOND
 from tests.core.event_kit import Happened, later
@@ -155,6 +155,10 @@ def test_brokers_that_do_not_answer_are_given_up_in_time(settings: LazySettings)
         with pytest.raises(NotAcknowledged):
             KafkaSink().take([_event()])
         assert (clock.now() - began).total_seconds() < 5
+
+
+def test_the_longest_wait_ends_well_before_another_process_takes_the_batch(settings: LazySettings) -> None:
+    assert (LEASE.total_seconds(), settings.KAFKA_TIMEOUT_MAX) == (60, 45)
 
 
 def _event() -> StoredEvent:
