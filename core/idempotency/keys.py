@@ -20,6 +20,7 @@ from core.errors import ShopError
 from core.idempotency.errors import KeyReused, RequestInFlight
 from core.idempotency.models import IdempotencyRecord
 from core.ids import new_id
+from core.rounds import delete_in_rounds
 
 R = TypeVar("R")
 
@@ -114,9 +115,8 @@ def run_in_steps(claim: KeyClaim, effect: Callable[[], R], answer_of: Callable[[
 
 
 def purge_expired(now: dt.datetime) -> int:
-    """Delete the keys whose time is over. Returns how many."""
-    deleted, _ = IdempotencyRecord.objects.filter(expires_at__lte=now).delete()
-    return deleted
+    """Delete the keys whose time is over, in rounds. Returns how many."""
+    return delete_in_rounds(IdempotencyRecord.objects.filter(expires_at__lte=now).order_by("expires_at"))
 
 
 def _find(claim: KeyClaim) -> IdempotencyRecord | None:

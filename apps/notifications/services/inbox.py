@@ -16,9 +16,8 @@ from apps.notifications.services.rendering import offered_language
 from apps.notifications.states import Kind
 from apps.notifications.texts import describe
 from core.events.publishing import publish
+from core.rounds import delete_in_rounds
 from core.transactions import atomic
-
-FORGOTTEN_AT_ONCE = 1_000
 
 
 def notify(
@@ -59,11 +58,9 @@ def mark_all_read(*, user: User, now: dt.datetime) -> int:
 
 
 def forget_old(*, now: dt.datetime) -> int:
-    """Delete what is older than settings.NOTIFICATION_KEEP_DAYS, some thousand at most; return how many went."""
+    """Delete all that is older than settings.NOTIFICATION_KEEP_DAYS, in rounds; return how many went."""
     oldest = now - dt.timedelta(days=settings.NOTIFICATION_KEEP_DAYS)
-    old = Notification.objects.filter(created_at__lt=oldest).order_by("created_at").values_list("pk", flat=True)
-    count, _ = Notification.objects.filter(pk__in=list(old[:FORGOTTEN_AT_ONCE])).delete()
-    return count
+    return delete_in_rounds(Notification.objects.filter(created_at__lt=oldest).order_by("created_at"))
 
 
 def _news(rows: Sequence[Notification], language: str) -> list[NotificationCreated]:
