@@ -11,6 +11,7 @@ import datetime as dt
 import gc
 import importlib
 import io
+import itertools
 import json
 import os
 import pickle
@@ -181,36 +182,43 @@ def die() -> NoReturn:
     raise AssertionError("alive after kill -9")
 
 
-def before(owner: Any, name: str) -> Callable[[], None]:
-    """A trap: the process dies when `owner.name` is called."""
-    return lambda: _replace(owner, name, lambda function: lambda *given, **named: die())
-
-
-def after(owner: Any, name: str) -> Callable[[], None]:
-    """A trap: the process dies when `owner.name` has done its work."""
+def before(owner: Any, name: str, *, call: int = 1) -> Callable[[], None]:
+    """A trap: the process dies when `owner.name` is called (for the so-manieth time)."""
 
     def make(function: Callable[..., object]) -> Callable[..., object]:
+        calls = itertools.count(1)
+        return lambda *given, **named: die() if next(calls) == call else function(*given, **named)
+
+    return lambda: _replace(owner, name, make)
+
+
+def after(owner: Any, name: str, *, call: int = 1) -> Callable[[], None]:
+    """A trap: the process dies when `owner.name` has done its work (for the so-manieth time)."""
+
+    def make(function: Callable[..., object]) -> Callable[..., object]:
+        calls = itertools.count(1)
+
         @wraps(function)
-        def work_and_die(*given: Any, **named: Any) -> NoReturn:
-            function(*given, **named)
-            die()
+        def work_and_die(*given: Any, **named: Any) -> object:
+            done = function(*given, **named)
+            return die() if next(calls) == call else done
 
         return work_and_die
 
     return lambda: _replace(owner, name, make)
 
 
-def before_commit(owner: Any, name: str) -> Callable[[], None]:
+def before_commit(owner: Any, name: str, *, call: int = 1) -> Callable[[], None]:
     """A trap: the process dies when the transaction in which `owner.name` was called is about to be committed."""
-    return lambda: _trap_commit(owner, name, is_done=False)
+    return lambda: _trap_commit(owner, name, call=call, is_done=False)
 
 
-def after_commit(owner: Any, name: str) -> Callable[[], None]:
+def after_commit(owner: Any, name: str, *, call: int = 1) -> Callable[[], None]:
     """A trap: the process dies when the transaction in which `owner.name` was called has just been committed."""
-    return lambda: _trap_commit(owner, name, is_done=True)
+    return lambda: _trap_commit(owner, name, call=call, is_done=True)
 
 
-def _trap_commit(owner: Any, name: str, *, is_done: bool) -> None:
+def _trap_commit(owner: Any, name: str, *, call: int, is_done: bool) -> None:
     called: list[str] = []
     commit = BaseDatabaseWrapper._commit
 
@@ -224,10 +232,10 @@ def _trap_commit(owner: Any, name: str, *, is_done: bool) -> None:
         return work
 
     def commit_or_die(database: BaseDatabaseWrapper) -> None:
-        if called and not is_done:
+        if len(called) >= call and not is_done:
             die()
         commit(database)
-        if called:
+        if len(called) >= call:
             die()
 
     _replace(owner, name, make)
