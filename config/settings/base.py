@@ -117,7 +117,9 @@ def _database() -> dict[str, Any]:
         return config | {"OPTIONS": options, "CONN_MAX_AGE": None}
     timeouts = (
         f"-c statement_timeout={env.integer('DATABASE_STATEMENT_TIMEOUT_MS', 10_000)} "
-        f"-c lock_timeout={env.integer('DATABASE_LOCK_TIMEOUT_MS', 3_000)} "
+        # Half of the three seconds somebody may wait for a row: PostgreSQL counts anew when the second in the queue
+        # becomes the first.
+        f"-c lock_timeout={env.integer('DATABASE_LOCK_TIMEOUT_MS', 1_500)} "
         "-c idle_in_transaction_session_timeout=30000"
     )
     options.setdefault("options", timeouts)

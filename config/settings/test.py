@@ -21,3 +21,5 @@ SIMULATED_WEBHOOK_SECRET = "whsec_test_simulated"
 # Making and dropping a test database copies files: on a busy disk that takes longer than a shop's statement may.
 if DATABASES["default"]["ENGINE"].endswith("postgresql"):  # noqa: F405
     DATABASES["default"]["OPTIONS"]["options"] += " -c statement_timeout=120000"  # noqa: F405
+    # In a race all come at once to a row; a server lets few in at a time.
+    DATABASES["default"]["OPTIONS"]["options"] += " -c lock_timeout=3000"  # noqa: F405

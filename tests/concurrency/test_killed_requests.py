@@ -19,7 +19,10 @@ ORDER = {"shipping_address": "12 Lake Road, Austin", "email": "ada@example.com",
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningShop]:
-    settings = {"IDEMPOTENCY_LEASE_SECONDS": f"{LEASE_SECONDS:.0f}"}
+    settings = {
+        "IDEMPOTENCY_LEASE_SECONDS": f"{LEASE_SECONDS:.0f}",
+        "DATABASE_LOCK_TIMEOUT_MS": "30000",  # who waits is killed before it gives up
+    }
     with running_shop(tmp_path_factory.mktemp("killed"), with_quick_starts=True, **settings) as started:
         yield started
 
