@@ -19,10 +19,12 @@ BUYERS = 4
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Seen:
-    """One request: what it was, when it was answered, after how many seconds; status 0 is a broken line."""
+    """One request: what it was, when it was answered, after how many seconds; status 0 is a broken line, `code` that of
+    a refusal."""
 
     path: str
     status: int
+    code: str
     retry_after: str
     at: float
     seconds: float
@@ -47,7 +49,8 @@ class Buyer:
             self.cart_token = answer.headers.get("x-cart-token", self.cart_token)
         now = time.monotonic()
         status, retry_after = (answer.status, answer.headers.get("retry-after", "")) if answer else (0, "")
-        self.seen.append(Seen(path, status, retry_after, now, now - begun))
+        code = answer.body["code"] if answer and answer.body and status >= 400 else ""
+        self.seen.append(Seen(path, status, code, retry_after, now, now - begun))
         return answer
 
     def add(self, product_id: str) -> Answer | None:

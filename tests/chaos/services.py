@@ -25,7 +25,7 @@ from tests.running_shop import free_port
 class OwnPostgres:
     """A PostgreSQL cluster in a folder of its own, as durable as a new cluster is."""
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: str | int) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="chaos-pg-"))
         self.port = free_port()
         self._as_whom: list[str] = []
@@ -34,6 +34,7 @@ class OwnPostgres:
             self._as_whom = ["runuser", "-u", "postgres", "--"]
         self._run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-D", str(self._data))
         options = f"-p {self.port} -k {self._folder} -c listen_addresses=127.0.0.1"
+        options += "".join(f" -c {name}={value}" for name, value in settings.items())
         self._run("pg_ctl", "-D", str(self._data), "-l", str(self._folder / "log"), "-w", "-o", options, "start")
 
     @property
@@ -81,6 +82,11 @@ class OwnRedis:
         command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=tempfile.gettempdir())
         wait_until(self._answers)
+
+    def counts(self) -> int:
+        """Return how often a limit was counted."""
+        with redis.Redis.from_url(self.url) as client:
+            return int(client.info("commandstats").get("cmdstat_evalsha", {"calls": 0})["calls"])
 
     @contextlib.contextmanager
     def stopped(self) -> Iterator[None]:
