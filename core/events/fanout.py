@@ -7,12 +7,13 @@ from django.db.models import Max
 
 from core.events.models import EventSequence, OutboxDelivery, OutboxEvent
 from core.events.registry import handlers_of
+from core.events.writing_order import in_order_of_writing, order_of_writing
 
 EVENTS_PER_ROUND = 200
 
 
 def fan_out(*, now: dt.datetime, limit: int = EVENTS_PER_ROUND) -> int:
-    """Make the deliveries of the oldest events that have none yet; return how many events that were.
+    """Make the deliveries of the events that were written first and have none yet; return how many events that were.
 
     Events, their positions, their deliveries and the mark that they are dispatched are written in one transaction. One
     worker does this at a time: the others find the sequence held and go on with deliveries. An event that nobody
@@ -25,7 +26,7 @@ def fan_out(*, now: dt.datetime, limit: int = EVENTS_PER_ROUND) -> int:
         sequence = _hold_sequence()
         if sequence is None:
             return 0
-        events = list(waiting.order_by("id").values_list("id", "name")[:limit])
+        events = list(in_order_of_writing(waiting).values_list("id", "name")[:limit])
         OutboxDelivery.objects.bulk_create(
             OutboxDelivery(event_id=event_id, handler=handler.name, due_at=now)
             for event_id, name in events
@@ -48,20 +49,21 @@ def _hold_sequence() -> EventSequence | None:
 
 
 def _place(event_ids: list[object], *, after: int, now: dt.datetime) -> None:
-    """Give the events their positions, in order of their ids, and mark them dispatched. One statement."""
+    """Give the events their positions, in the order they were written, and mark them dispatched. One statement."""
     if not event_ids:
         return
     field = OutboxEvent._meta.get_field("id")
     ids = [field.get_db_prep_value(event_id, connection) for event_id in event_ids]
     moment = OutboxEvent._meta.get_field("dispatched_at").get_db_prep_value(now, connection)
     with connection.cursor() as cursor:
-        cursor.execute(_PLACE.format(ids=", ".join(["%s"] * len(ids))), [after, moment, *ids])
+        places = _PLACE.format(ids=", ".join(["%s"] * len(ids)), order=order_of_writing())
+        cursor.execute(places, [after, moment, *ids])
 
 
 _PLACE = """
     UPDATE core_outbox_event SET position = placed.position, dispatched_at = placed.moment
     FROM (
-        SELECT id, %s + row_number() OVER (ORDER BY id) AS position, %s AS moment
+        SELECT id, %s + row_number() OVER (ORDER BY {order}) AS position, %s AS moment
         FROM core_outbox_event WHERE id IN ({ids})
     ) AS placed
     WHERE core_outbox_event.id = placed.id

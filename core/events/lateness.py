@@ -7,6 +7,7 @@ import logging
 from django.conf import settings
 
 from core.events.models import DeliveryState, OutboxDelivery, OutboxEvent
+from core.events.writing_order import in_order_of_writing
 
 WATCH_OUTBOX = "core.watch_outbox"
 logger = logging.getLogger("shop.events")
@@ -30,7 +31,7 @@ class Ages:
 
 def outbox_ages(now: dt.datetime) -> Ages:
     """Return the outbox's ages. Two statements. A delivery that waits for its next attempt is not due."""
-    waiting = OutboxEvent.objects.filter(dispatched_at=None).order_by("id")
+    waiting = in_order_of_writing(OutboxEvent.objects.filter(dispatched_at=None))
     due = OutboxDelivery.objects.filter(state=DeliveryState.PENDING, due_at__lte=now).order_by("due_at")
     return Ages(
         event=_age(waiting.values_list("occurred_at", flat=True).first(), now),

@@ -10,7 +10,9 @@ class OutboxEvent(UUIDModel):
     """A committed fact. Written by publish() in the transaction that made it true.
 
     `position` is its place in the feed: given after the commit, one after the other and without gaps, so that a reader
-    who asks for what comes after a position misses nothing, however late a transaction commits.
+    who asks for what comes after a position misses nothing, however late a transaction commits. The order in which
+    events get their positions is that of writing_order.py; the index of those that wait, outbox_event_waiting, follows
+    it and is made by the migration that began the count.
     """
 
     name = models.CharField(max_length=100)
@@ -26,7 +28,6 @@ class OutboxEvent(UUIDModel):
         db_table = "core_outbox_event"
         ordering = ("id",)
         indexes = [
-            models.Index(fields=["id"], condition=Q(dispatched_at=None), name="outbox_event_waiting"),
             models.Index(fields=["aggregate_id", "id"], name="outbox_event_aggregate"),
         ]
 

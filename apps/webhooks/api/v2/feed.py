@@ -31,8 +31,8 @@ class EventsView(ShopView):
             410: OpenApiResponse(description="events_gone: events after `after` are no longer kept."),
         },
         description=(
-            "In the order in which they were committed. Whoever goes on from `next` sees every event exactly once. "
-            "Events are kept for OUTBOX_KEEP_DAYS; an `after` older than that is answered with 410, never with a gap."
+            "Causes before consequences, whatever the clocks of those who wrote them said. Whoever goes on from `next` "
+            "sees every event exactly once. Events are kept for OUTBOX_KEEP_DAYS; an `after` older than that is answered with 410, never with a gap."
         ),
     )
     def get(self, request: Request) -> Response:
