@@ -10,6 +10,13 @@ class EventsGone(NotFound):
     title = "Some of these events are no longer kept"
 
 
+class PositionNotGiven(Conflict):
+    """The reader has come further than the feed: the database was restored from a backup. `extra`: last."""
+
+    code = "position_not_given"
+    title = "The feed has not come to this position"
+
+
 class EndpointNotFound(NotFound):
     """No such endpoint."""
 

@@ -39,28 +39,34 @@ def read_feed(*, after: int, limit: int, names: Iterable[str] | None = None) -> 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class FeedPage:
-    """Events in order. `gone`: the feed is whole only after it. `next`: where to go on from, `has_more`: at once."""
+    """Events in order. `next`: where to go on from, `has_more`: at once.
+
+    `gone`: the feed is whole only after it. `last`: the newest position given.
+    """
 
     events: list[StoredEvent]
     gone: int
+    last: int
     next: int
     has_more: bool
 
 
 def read_page(*, after: int | None, limit: int, names: Iterable[str] | None = None) -> FeedPage:
-    """Return up to `limit` events after a position (None: the oldest that are kept). Two statements.
+    """Return up to `limit` events after a position (None: the oldest that are kept). Two statements, or three.
 
-    Nothing is missing between `after` and `next` unless `after` is below `gone`. The newest position is read before the
-    events, so that a reader of few kinds of events moves on past the others; what is gone is read with them.
+    Nothing is missing between `after` and `next` unless `after` is below `gone`, or above `last`. The newest position
+    is read before the events, so that a reader of few kinds of events moves on past the others and past nothing else.
+    What is gone is read with them, or after them where there are none: it is noted before events are removed.
     """
     gone, last = feed_bounds()
     start = gone if after is None else after
     events = _after(start, names).annotate(gone_now=Subquery(EventSequence.objects.values("gone")[:1]))
     rows = list(events.values_list("gone_now", *_COLUMNS)[: limit + 1])
+    if after is not None and start < last:
+        gone = (rows[0][0] or 0) if rows else feed_bounds()[0]
     found = [StoredEvent(*row[1:]) for row in rows[:limit]]
     end, has_more = (found[-1].position if found else start), len(rows) > limit
-    gone = max([gone, *(row[0] or 0 for row in rows[:1] if after is not None)])
-    return FeedPage(events=found, gone=gone, next=end if has_more else max(end, last), has_more=has_more)
+    return FeedPage(events=found, gone=gone, last=last, next=end if has_more else max(end, last), has_more=has_more)
 
 
 def last_position() -> int:

@@ -107,6 +107,41 @@ def test_events_that_are_gone_are_said_to_be_gone(api_as: ApiAs, admin: User, se
 
 
 @db
+@pytest.mark.parametrize("query", ["", "&name=orders.placed"])
+def test_events_that_go_while_they_are_asked_for_are_said_to_be_gone(
+    query: str, api_as: ApiAs, admin: User, settings: LazySettings
+) -> None:
+    settings.OUTBOX_KEEP_DAYS, settings.EVENT_SINKS = 30, {}
+    client, start = api_as(admin), last_position()
+    tell(1, 2)
+    upkeeps = iter([lambda: remove_old_events(clock.now() + dt.timedelta(days=31))])
+
+    def remove_before_events_are_read(execute: Any, sql: str, *rest: Any) -> Any:
+        """Let upkeep do its work after the bounds of the feed were read, and before its events are."""
+        if sql.startswith("SELECT") and 'FROM "core_outbox_event"' in sql:
+            for remove in upkeeps:
+                remove()
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(remove_before_events_are_read):
+        refused = client.get(f"{FEED}?after={start}{query}")
+    assert not OutboxEvent.objects.exists()
+    assert (refused.status_code, refused.json()["code"], refused.json()["after"]) == (410, "events_gone", start + 2)
+
+
+@db
+def test_a_reader_that_is_ahead_of_the_feed_is_told_so(api_as: ApiAs, admin: User) -> None:
+    client = api_as(admin)
+    tell(1, 2)
+    last = last_position()
+    for ahead in (last + 1, 99_999_999):
+        refused = client.get(f"{FEED}?after={ahead}")
+        assert refused.status_code == 409
+        assert (refused.json()["code"], refused.json()["last"]) == ("position_not_given", last)
+    assert page_of(client, f"?after={last}") == {"results": [], "next": last, "has_more": False}
+
+
+@db
 def test_only_admins_read_it_and_nobody_keeps_it(api: ApiClient, api_as: ApiAs, admin: User) -> None:
     assert api.get(FEED).status_code == 401
     assert api_as(make_user()).get(FEED).status_code == 403
