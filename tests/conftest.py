@@ -16,12 +16,13 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
 from apps.accounts.models import User
-from tests import factories
+from tests import emptying, factories
 from tests.http import ApiClient
 
 # What a property says does not depend on how busy the machine is.
 hypothesis_settings.register_profile("shop", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis_settings.load_profile("shop")
+emptying.install()
 
 
 def on_postgresql() -> bool:
