@@ -14,6 +14,7 @@ from apps.accounts.errors import InvalidToken
 from apps.live.clients import Client
 from apps.live.hub import Hub, TooManyConnections
 from apps.live.limits import Allowance
+from apps.live.lobby import Lobby
 from apps.live.messages import (
     MESSAGE_MAX_BYTES,
     SUBPROTOCOL,
@@ -32,21 +33,21 @@ from core import clock
 LONGEST_SEND_SECONDS = 10.0
 FAREWELL_SECONDS = 2.0
 hub = Hub()
+lobby = Lobby()
 logger = logging.getLogger("shop.live")
 
 
 class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels has no types
     """Speaks the protocol of docs/live.md."""
 
-    connections = 0  # of this process
     client: Client | None
+    is_silent: bool
     code: Close | None
     myself: asyncio.Task[Any] | None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Live as long as the connection, or until `drop` ends it."""
         self._begin()
-        LiveConsumer.connections += 1
         try:
             await super().__call__(scope, receive, send)
         except asyncio.CancelledError:
@@ -55,13 +56,13 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
             self._leave()
             await self._say_farewell(self.code)
         finally:
-            LiveConsumer.connections -= 1
             self.myself = None
             self._leave()
             self._note_end()
 
     def _begin(self) -> None:
         self.client = None
+        self.is_silent = True
         self.code = None
         self.tasks: list[asyncio.Task[None]] = []
         self.has_resumed = False
@@ -72,17 +73,20 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
     async def connect(self) -> None:
         """Let the client in; it has ten seconds to say who it is, or has said so by subprotocol."""
         hub.start()
-        if LiveConsumer.connections > settings.LIVE_CONNECTIONS_MAX:
-            await self.close(Close.TRY_LATER)
-            return
         token = token_of_subprotocols(self.scope["subprotocols"])
+        self.is_silent = not token
+        is_in = lobby.enter(self, network=self.scope["network"], places=settings.LIVE_CONNECTIONS_MAX - hub.count)
         await self.accept(SUBPROTOCOL if token else None)
+        if not is_in:
+            self.drop(Close.TRY_LATER)
+            return
         self.tasks.append(asyncio.create_task(self._end_strangers()))
         if token:
             await self._guarded(self._authenticate(Authenticate(token=token)))
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Answer a message, or end the connection for it."""
+        self.is_silent = False
         if text_data is None:
             self.drop(Close.NOT_TEXT)
         elif len(text_data) > MESSAGE_MAX_BYTES or len(text_data.encode(errors="replace")) > MESSAGE_MAX_BYTES:
@@ -128,6 +132,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
         client = Client(visitor=visitor, drop=self.drop)
         await hub.join(client)
         self.client = client
+        lobby.leave(self)
         self.tasks.append(asyncio.create_task(self._send_all(client)))
         if message.last_id is None:
             client.tell(compose("ready", last_id=client.since))
@@ -156,9 +161,10 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
             self.drop(Close.TRY_LATER)
 
     async def _end_strangers(self) -> None:
+        """Who has said something by then, and is still a stranger, waits for the database."""
         await asyncio.sleep(settings.LIVE_AUTHENTICATION_SECONDS)
         if self.client is None:
-            self.drop(Close.NOT_AUTHENTICATED)
+            self.drop(Close.NOT_AUTHENTICATED if self.is_silent else Close.TRY_LATER)
 
     async def _send_all(self, client: Client) -> None:
         """Send what is queued, in order. Who does not take it in time is too slow."""
@@ -181,6 +187,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # Channels ha
     def _leave(self) -> None:
         for task in self.tasks:
             task.cancel()
+        lobby.leave(self)
         if self.client is not None:
             hub.leave(self.client)
 

@@ -61,6 +61,10 @@ class Hub:
         for task in self._tasks:
             task.cancel()
 
+    @property
+    def count(self) -> int:
+        return sum(len(clients) for clients in self._clients.values())
+
     def clients(self) -> list[Client]:
         return [client for clients in self._clients.values() for client in clients]
 

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
 from apps.live.consumers import LiveConsumer, hub
+from core.networks import network_of_address, trusted_address
 
 PATH = "/ws/notifications/"
 Scope = dict[str, Any]
@@ -27,7 +28,7 @@ async def socket(scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
         await send({"type": "websocket.close", "code": 4403})
         return
-    await LiveConsumer.as_asgi()(scope, receive, send)
+    await LiveConsumer.as_asgi()(scope | {"network": network_of(scope)}, receive, send)
 
 
 def may_connect(scope: Scope) -> bool:
@@ -36,12 +37,23 @@ def may_connect(scope: Scope) -> bool:
     What is no browser sends no Origin. A page of another site could not do harm, as no cookie proves who one is; but it
     has no business here.
     """
-    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    headers = dict(_headers(scope))
     host = headers.get("host", "")
     if not validate_host(split_domain_port(host)[0], settings.ALLOWED_HOSTS):
         return False
     origin = headers.get("origin")
     return origin is None or origin in _origins() or urlsplit(origin).netloc.lower() == host.lower()
+
+
+def network_of(scope: Scope) -> str:
+    """Return the network that the client's connections are counted by."""
+    forwarded_for = ",".join(value for name, value in _headers(scope) if name == "x-forwarded-for")
+    remote = (scope.get("client") or ("",))[0]
+    return network_of_address(trusted_address(forwarded_for=forwarded_for, remote=remote))
+
+
+def _headers(scope: Scope) -> list[tuple[str, str]]:
+    return [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]]
 
 
 def _origins() -> set[str]:

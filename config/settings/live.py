@@ -10,6 +10,7 @@ LIVE_POLL_SECONDS = float(env.decimal("LIVE_POLL_SECONDS", "0.3"))
 LIVE_CHECK_SECONDS = env.integer("LIVE_CHECK_SECONDS", 15, minimum=1)  # how often tokens and sign-ins are looked at
 LIVE_AUTHENTICATION_SECONDS = env.integer("LIVE_AUTHENTICATION_SECONDS", 10, minimum=1)
 LIVE_CONNECTIONS_MAX = env.integer("LIVE_CONNECTIONS_MAX", 5_000, minimum=1)  # of one process
+LIVE_STRANGERS_PER_NETWORK = env.integer("LIVE_STRANGERS_PER_NETWORK", 50, minimum=1)  # have not said who they are
 LIVE_CONNECTIONS_PER_USER = env.integer("LIVE_CONNECTIONS_PER_USER", 10, minimum=1)
 
 

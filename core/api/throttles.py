@@ -5,7 +5,6 @@ compares in one step. Without Redis the count is per process; when Redis fails t
 Redis is let alone for some seconds: a frozen one would make every request wait.
 """
 
-import ipaddress
 import logging
 import threading
 import time
@@ -23,6 +22,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from core.api.errors import Throttled
+from core.networks import network_of_address, trusted_address
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView
@@ -57,28 +57,14 @@ def limit_headers(scope: str, limit: RateLimitItem, remaining: int, reset_second
 
 
 def network_of(request: HttpRequest | Request) -> str:
-    """Return the caller's network: an IPv4 address, or the /64 of an IPv6 address.
-
-    X-Forwarded-For is believed only for as many proxies as settings.TRUSTED_PROXIES counts, from the right.
-    """
-    address = client_address(request)
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return "unknown"
-    if parsed.version == 6:
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return str(parsed)
+    """Return the caller's network: an IPv4 address, or the /64 of an IPv6 address."""
+    return network_of_address(client_address(request))
 
 
 def client_address(request: HttpRequest | Request) -> str:
     """Return the address the request came from, as far as it can be trusted."""
-    proxies = settings.TRUSTED_PROXIES
-    if proxies:
-        hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
-        if len(hops) >= proxies:
-            return str(hops[-proxies])
-    return str(request.META.get("REMOTE_ADDR", ""))
+    forwarded_for = str(request.META.get("HTTP_X_FORWARDED_FOR", ""))
+    return trusted_address(forwarded_for=forwarded_for, remote=str(request.META.get("REMOTE_ADDR", "")))
 
 
 @cache

@@ -7,7 +7,7 @@ from django.conf import LazySettings
 
 from apps.live import limits
 from apps.live.limits import MESSAGES_AT_ONCE, Allowance
-from apps.live.routing import may_connect
+from apps.live.routing import may_connect, network_of
 
 
 def handshake(host: str = "shop.example.com", origin: str | None = None) -> dict[str, Any]:
@@ -56,6 +56,27 @@ def test_pages_of_others_may_not(origin: str) -> None:
 @pytest.mark.parametrize("host", ["", "evil.example.com", "shop.example.com.evil.example"])
 def test_a_host_that_is_not_the_shop_is_refused_even_when_the_origin_repeats_it(host: str) -> None:
     assert not may_connect(handshake(host=host, origin=f"https://{host}"))
+
+
+@pytest.mark.parametrize(
+    ("proxies", "client", "forwarded", "network"),
+    [
+        (0, ("192.0.2.1", 5000), ["203.0.113.5"], "192.0.2.1"),
+        (1, ("127.0.0.1", 5000), ["203.0.113.5"], "203.0.113.5"),
+        (1, ("127.0.0.1", 5000), ["198.51.100.1, 203.0.113.5"], "203.0.113.5"),
+        (1, ("127.0.0.1", 5000), ["198.51.100.1", "203.0.113.5"], "203.0.113.5"),
+        (2, ("127.0.0.1", 5000), ["198.51.100.1, 203.0.113.5, 10.0.0.1"], "203.0.113.5"),
+        (1, ("2001:db8::1", 5000), [], "2001:db8::/64"),
+        (1, ("127.0.0.1", 5000), ["nonsense"], "unknown"),
+        (0, None, [], "unknown"),
+    ],
+)
+def test_a_client_is_counted_where_the_trusted_proxies_saw_it(
+    proxies: int, client: tuple[str, int] | None, forwarded: list[str], network: str, settings: LazySettings
+) -> None:
+    settings.TRUSTED_PROXIES = proxies
+    scope = {"client": client, "headers": [(b"x-forwarded-for", hops.encode()) for hops in forwarded]}
+    assert network_of(scope) == network
 
 
 def test_a_client_may_speak_twenty_times_at_once_and_twice_a_second_after(monkeypatch: pytest.MonkeyPatch) -> None:
