@@ -34,7 +34,7 @@ class EventsView(ShopView):
         description=(
             "Causes before consequences, whatever the clocks of those who wrote them said. Whoever goes on from `next` "
             "sees every event exactly once. Events are kept for OUTBOX_KEEP_DAYS; an `after` older than that is "
-            "answered with 410, never with a gap, and one beyond the newest position with 409: the database is an older one."
+            "answered with 410, never with a gap, and one beyond the newest position with 409."
         ),
     )
     def get(self, request: Request) -> Response:
