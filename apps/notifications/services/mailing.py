@@ -8,11 +8,11 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 
 from apps.notifications.errors import MailNotAccepted
 from apps.notifications.models import SentEmail
+from apps.notifications.services.message_ids import known_names, message_id
 from apps.notifications.services.rendering import Rendered, render
 from core import context
 
@@ -39,9 +39,9 @@ def send_once(*, letter: Letter) -> bool:
     To be called outside transactions: a mail cannot be rolled back, and a slow server must hold no lock. Whatever the
     mail server raises is passed on, so that the caller is run again. Two statements.
     """
-    name = message_id_of(letter)
-    if SentEmail.objects.filter(message_id=name).exists():
+    if _is_settled(letter):
         return False
+    name = message_id_of(letter)
     rendered = render(kind=letter.kind, language=letter.language, context=letter.context)
     if not _message(letter, rendered, name).send():
         raise MailNotAccepted(name)
@@ -61,10 +61,9 @@ def message_id_of(letter: Letter) -> str:
     return message_id(kind=letter.kind, event_id=letter.event_id, copy=letter.copy)
 
 
-def message_id(*, kind: str, event_id: str, copy: str = "") -> str:
-    """Return the Message-ID of a letter that may not be written yet."""
-    name = ".".join(filter(None, (kind, event_id, copy)))
-    return f"<{name}@{settings.EMAIL_MESSAGE_ID_DOMAIN}>"
+def _is_settled(letter: Letter) -> bool:
+    names = known_names(kind=letter.kind, event_id=letter.event_id, copy=letter.copy)
+    return SentEmail.objects.filter(message_id__in=names).exists()
 
 
 def _message(letter: Letter, rendered: Rendered, name: str) -> EmailMultiAlternatives:

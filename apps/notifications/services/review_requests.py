@@ -6,7 +6,8 @@ from django.conf import settings
 
 from apps.notifications.models import SentEmail
 from apps.notifications.selectors import wants
-from apps.notifications.services.mailing import Letter, message_id, send_once
+from apps.notifications.services.mailing import Letter, send_once
+from apps.notifications.services.message_ids import known_names
 from apps.notifications.services.order_mails import view_order
 from apps.notifications.states import Channel, Kind
 from apps.orders.models import Order
@@ -42,9 +43,10 @@ def _delivered(now: dt.datetime) -> list[Order]:
 
 
 def _not_asked(orders: list[Order]) -> list[Order]:
-    names = {message_id(kind=KIND, event_id=str(order.pk)): order for order in orders}
-    asked = set(SentEmail.objects.filter(message_id__in=names).values_list("message_id", flat=True))
-    return [order for name, order in names.items() if name not in asked]
+    names = {name: order.pk for order in orders for name in known_names(kind=KIND, event_id=str(order.pk))}
+    sent = SentEmail.objects.filter(message_id__in=names).values_list("message_id", flat=True)
+    asked = {names[name] for name in sent}
+    return [order for order in orders if order.pk not in asked]
 
 
 def _ask(order: Order) -> bool:
