@@ -105,6 +105,8 @@ def test_the_preview_shows_every_mail_on_a_developers_machine(settings: LazySett
         assert client.get(link).status_code == 200
     shown = client.get("/dev/mails/welcome/de/")
     assert html.escape(LINK) in shown.content.decode()
+    (framed,) = re.findall(r'<iframe srcdoc="([^"]*)" sandbox', shown.content.decode())
+    assert html.unescape(framed) == written("welcome", "de").html
     assert shown["Content-Security-Policy"] == "default-src 'none'; style-src 'unsafe-inline'"
     assert client.get("/dev/mails/nonsense/de/").status_code == 404
     assert client.get("/dev/mails/welcome/xx/").status_code == 404
