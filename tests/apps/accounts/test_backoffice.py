@@ -213,6 +213,12 @@ def test_the_back_office_is_for_admins(role: str) -> None:
     assert client.get(USERS).status_code == 302
 
 
+def test_whoever_signs_in_at_the_door_comes_in() -> None:
+    make_admin(email="boss@example.com")
+    response = Client().post("/admin/login/", {"username": "boss@example.com", "password": PASSWORD}, follow=True)
+    assert (response.redirect_chain, response.status_code) == ([("/admin/", 302)], 200)
+
+
 def test_guesses_at_the_door_are_limited_by_account_and_by_network(from_address: Headers, limits: Limits) -> None:
     limits(login="3/hour")
     make_admin(email="boss@example.com")
