@@ -30,6 +30,7 @@ class Loop:
         self._stopping = False
         self._pause = SHORTEST_PAUSE_SECONDS
         self._outage_pause = SHORTEST_PAUSE_SECONDS
+        self._woken = threading.Event()
 
     @property
     def is_stopping(self) -> bool:
@@ -42,6 +43,10 @@ class Loop:
     def stop(self) -> None:
         """Let the loop end soon: the turn in hand is finished."""
         self._stopping = True
+
+    def wake(self) -> None:
+        """End the loop's rest: there is something to do. For other threads, not for signal handlers."""
+        self._woken.set()
 
     def run(self) -> None:
         """Work until stopped. A database that goes away is waited for."""
@@ -70,16 +75,26 @@ class Loop:
         self._outage_pause = min(self._outage_pause * 2, LONGEST_OUTAGE_PAUSE_SECONDS)
 
     def _nap(self, seconds: float) -> None:
-        """Sleep in naps, so that a long pause does not hold up the end."""
+        """Sleep until woken, in naps, so that a long pause does not hold up the end.
+
+        The end wakes nobody: a signal handler that sets an Event its own thread waits for can hang.
+        """
         until = time.monotonic() + seconds
         while not self._stopping and (left := until - time.monotonic()) > 0:
-            time.sleep(min(left, NAP_SECONDS))
+            if self._woken.wait(min(left, NAP_SECONDS)):
+                self._woken.clear()
+                return
 
 
-def stop_at_signals(loop: Loop) -> None:
-    """Let SIGTERM and SIGINT stop a loop of the main thread."""
+def stop_at_signals(*loops: Loop) -> None:
+    """Let SIGTERM and SIGINT stop the loops, all at once."""
+
+    def stop_all(*_: object) -> None:
+        for loop in loops:
+            loop.stop()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: loop.stop())
+        signal.signal(number, stop_all)
 
 
 @contextmanager

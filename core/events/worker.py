@@ -1,19 +1,15 @@
-"""The embedded worker: brings events to their handlers and starts periodic jobs. Any number may run at once."""
+"""The embedded worker: fan-out, handlers and periodic jobs, in threads of their own. Any number may run at once."""
 
 import datetime as dt
-import time
 from collections.abc import Callable
 
 from core import clock
 from core.events.fanout import fan_out
+from core.events.feeding import loops_beside
 from core.events.leasing import lease_due
 from core.events.looping import Loop
 from core.events.running import run_all
-from core.periodic import upkeep
-from core.periodic.running import run_due
-
-PERIODIC_EVERY_SECONDS = 1.0
-upkeep.register()
+from core.periodic.looping import PeriodicJobs
 
 
 def deliver_all_due(now: dt.datetime | None = None) -> int:
@@ -31,22 +27,32 @@ def deliver_all_due(now: dt.datetime | None = None) -> int:
 
 
 class Worker(Loop):
-    """One process's loop. Told to stop, it finishes the handler in hand and gives the rest back."""
+    """Runs handlers. Told to stop, it finishes the handler in hand and gives the rest back."""
 
     name = "worker"
 
-    def __init__(self, *, sleep: Callable[[float], None] | None = None) -> None:
-        super().__init__(sleep=sleep)
-        self._periodic_at = 0.0
-
     def turn(self) -> bool:
-        self._run_periodic_jobs()
-        dispatched = fan_out(now=clock.now())
         leased = lease_due(now=clock.now())
         run_all(leased, is_stopping=lambda: self.is_stopping)
-        return bool(leased) or dispatched > 0
+        return bool(leased)
 
-    def _run_periodic_jobs(self) -> None:
-        if time.monotonic() >= self._periodic_at:
-            self._periodic_at = time.monotonic() + PERIODIC_EVERY_SECONDS
-            run_due(clock.now())
+
+class FanOut(Loop):
+    """Gives events their places and deliveries, whatever handlers are at, and wakes the worker that is to run them."""
+
+    name = "fan-out"
+
+    def __init__(self, *, wake: Callable[[], None]) -> None:
+        super().__init__()
+        self._wake = wake
+
+    def turn(self) -> bool:
+        dispatched = fan_out(now=clock.now())
+        if dispatched:
+            self._wake()
+        return dispatched > 0
+
+
+def loops_beside_worker(worker: Worker) -> list[Loop]:
+    """Return the loops that run beside a worker: a handler that hangs holds up neither the feed nor the clock."""
+    return [FanOut(wake=worker.wake), PeriodicJobs(), *loops_beside()]

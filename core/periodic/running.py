@@ -17,15 +17,20 @@ logger = logging.getLogger("shop.periodic")
 
 
 def run_due(now: dt.datetime) -> int:
-    """Run the jobs that are due and that nobody else runs; return how many. One statement when none is due.
+    """Run the jobs that are due and that nobody else runs, one after the other; return how many.
 
     A job that raises is logged, noted in its row and tried again a period later. A job runs outside any transaction.
     """
+    return sum(run_if_free(job, now=now) for job in due_jobs(now))
+
+
+def due_jobs(now: dt.datetime) -> list[Job]:
+    """Return the jobs that are due and that nobody runs. One statement when each has its row."""
     registered = jobs()
     known = {row.job: row for row in PeriodicRun.objects.all()}
     _add_rows(set(registered) - set(known), now=now)
     waiting = {job for job, row in known.items() if row.due_at > now or (row.leased_until and row.leased_until > now)}
-    return sum(_run_if_free(job, now=now) for name, job in registered.items() if name not in waiting)
+    return [job for name, job in registered.items() if name not in waiting]
 
 
 def run_named(name: str, *, now: dt.datetime) -> bool:
@@ -38,15 +43,11 @@ def run_named(name: str, *, now: dt.datetime) -> bool:
     if job is None:
         return False
     _add_rows({name}, now=now)
-    return _run_if_free(job, now=now, due_until=now + min(EARLIEST, dt.timedelta(seconds=job.seconds / 4)))
+    return run_if_free(job, now=now, due_until=now + min(EARLIEST, dt.timedelta(seconds=job.seconds / 4)))
 
 
-def _add_rows(names: set[str], *, now: dt.datetime) -> None:
-    if names:
-        PeriodicRun.objects.bulk_create([PeriodicRun(job=name, due_at=now) for name in names], ignore_conflicts=True)
-
-
-def _run_if_free(job: Job, *, now: dt.datetime, due_until: dt.datetime | None = None) -> bool:
+def run_if_free(job: Job, *, now: dt.datetime, due_until: dt.datetime | None = None) -> bool:
+    """Run the job if it is due (until a moment, else now) and nobody else runs it; return whether it ran."""
     leased_until = now + dt.timedelta(seconds=job.lease_seconds)
     free = PeriodicRun.objects.filter(
         Q(leased_until=None) | Q(leased_until__lte=now), job=job.name, due_at__lte=due_until or now
@@ -61,6 +62,11 @@ def _run_if_free(job: Job, *, now: dt.datetime, due_until: dt.datetime | None = 
         last_error=error[-ERROR_CHARACTERS:],
     )
     return True
+
+
+def _add_rows(names: set[str], *, now: dt.datetime) -> None:
+    if names:
+        PeriodicRun.objects.bulk_create([PeriodicRun(job=name, due_at=now) for name in names], ignore_conflicts=True)
 
 
 def _run(job: Job, now: dt.datetime) -> str:

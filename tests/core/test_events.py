@@ -230,6 +230,7 @@ def test_a_worker_told_to_stop_finishes_the_handler_in_hand_and_hands_the_rest_b
 
     handles(Happened, name="tests.first")(answer)
     tell(1, 2, 3)
+    fan_out(now=clock.now())
     worker.run()
     assert seen == [1]
     assert OutboxDelivery.objects.filter(state=DeliveryState.PENDING, lease=None, attempts=0).count() == 2
@@ -243,13 +244,13 @@ def test_a_worker_whose_database_fails_waits_and_goes_on(monkeypatch: pytest.Mon
     worker = Worker(sleep=pauses.append)
     failures = iter([OperationalError("gone"), OperationalError("gone"), OperationalError("gone")])
 
-    def broken_fan_out(*, now: dt.datetime) -> int:
+    def broken_lease(*, now: dt.datetime) -> list[leasing.Leased]:
         for failure in failures:
             raise failure
         worker.stop()
-        return 0
+        return []
 
-    monkeypatch.setattr(module, "fan_out", broken_fan_out)
+    monkeypatch.setattr(module, "lease_due", broken_lease)
     monkeypatch.setattr(connection, "close", lambda: None)
     worker.run()
     assert pauses == [0.2, 0.4, 0.8]

@@ -28,10 +28,11 @@ class Command(BaseCommand):
             relay.turn()
             relay.close()
             return
-        stop_at_signals(relay)
+        others = loops_beside()
+        stop_at_signals(relay, *others)
         self.stdout.write(f"Relay: forwarding the outbox (process {os.getpid()}).")
         self.stdout.flush()
-        with beside(loops_beside()):
+        with beside(others):
             relay.run()
         relay.close()
         self.stdout.write("Relay: stopped.")

@@ -7,9 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from core import clock
-from core.events.feeding import loops_beside
 from core.events.looping import beside, stop_at_signals
-from core.events.worker import Worker, deliver_all_due
+from core.events.worker import Worker, deliver_all_due, loops_beside_worker
 from core.periodic.running import run_due
 
 NICENESS = 10  # customers first: on a busy machine what may happen later yields to the web server
@@ -30,9 +29,10 @@ class Command(BaseCommand):
             return
         os.nice(NICENESS)
         worker = Worker()
-        stop_at_signals(worker)
+        others = loops_beside_worker(worker)
+        stop_at_signals(worker, *others)
         self.stdout.write(f"Worker: watching the outbox (process {os.getpid()}).")
         self.stdout.flush()
-        with beside(loops_beside()):
+        with beside(others):
             worker.run()
         self.stdout.write("Worker: stopped.")
