@@ -8,9 +8,9 @@ from core.admin_bases import ReadOnlyAdmin
 
 @admin.register(SentEmail)
 class SentEmailAdmin(ReadOnlyAdmin):
-    """What was sent to whom, about what."""
+    """What was sent to whom, about what, and what the mail server refused for good."""
 
-    list_display = ("created_at", "kind", "recipient", "subject", "reference")
+    list_display = ("created_at", "kind", "recipient", "subject", "reference", "refusal")
     list_filter = ("kind", "created_at")
     search_fields = ("recipient", "subject", "reference", "message_id")
     search_help_text = "Recipient, subject, order number or Message-ID"

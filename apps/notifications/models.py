@@ -1,4 +1,4 @@
-"""Mail that was handed over, people's inboxes, and what they do not want to be told."""
+"""Mail that was handed over or is being sent, people's inboxes, and what they do not want to be told."""
 
 from typing import Self
 
@@ -12,19 +12,37 @@ from core.model_bases import AppendOnlyModel, UUIDModel
 
 
 class SentEmail(AppendOnlyModel):
-    """One mail accepted by the mail server. `message_id` is derived from the event: the same mail has the same one."""
+    """One mail accepted by the mail server, or refused for good: `refusal` has its words then, and is empty otherwise.
+
+    `message_id` is derived from the event: the same mail has the same one.
+    """
 
     message_id = models.CharField(max_length=255, unique=True)
     kind = models.CharField(max_length=50)
     recipient = models.EmailField(max_length=254)
     subject = models.CharField(max_length=255)
     reference = models.CharField(max_length=100, blank=True)
+    refusal = models.CharField(max_length=200, blank=True, default="", db_default="")
 
     class Meta:
         ordering = ("-created_at", "-id")
 
     def __str__(self) -> str:
         return f"{self.kind} to {self.recipient}"
+
+
+class MailClaim(models.Model):
+    """A mail that somebody sends at the moment. Without a row, or with one whose lease is over, anybody may."""
+
+    message_id = models.CharField(max_length=255, primary_key=True)
+    lease = models.UUIDField()
+    leased_until = models.DateTimeField()
+
+    class Meta:
+        ordering = ("message_id",)
+
+    def __str__(self) -> str:
+        return self.message_id
 
 
 class NotificationQuerySet(models.QuerySet["Notification"]):

@@ -3,6 +3,7 @@
 import datetime as dt
 
 from apps.notifications.services.inbox import forget_old
+from apps.notifications.services.mail_claims import forget_claims
 from apps.notifications.services.review_requests import ask_for_reviews
 from core.periodic.registry import every
 
@@ -15,5 +16,6 @@ def ask(now: dt.datetime) -> None:
 
 @every(seconds=3600, name="notifications.forget_old")
 def clean_up(now: dt.datetime) -> None:
-    """Keep inboxes from growing for ever."""
+    """Keep inboxes from growing for ever, and forget who was about to send a mail and died."""
     forget_old(now=now)
+    forget_claims(now=now)

@@ -17,7 +17,7 @@ EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", default=False)  # STARTTLS, usually on
 EMAIL_USE_SSL = env.flag("EMAIL_USE_SSL", default=False)  # TLS from the first byte, usually on port 465
 EMAIL_HOST_USER = env.text("EMAIL_HOST_USER")
 EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD")
-EMAIL_TIMEOUT = env.integer("EMAIL_TIMEOUT_SECONDS", 10, minimum=1)  # below a delivery's lease (core.events.leasing)
+EMAIL_TIMEOUT = env.integer("EMAIL_TIMEOUT_SECONDS", 10, minimum=1)  # of each step; a whole send: core.smtp
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "Demo Shop <shop@example.com>")
 EMAIL_MESSAGE_ID_DOMAIN = env.text("EMAIL_MESSAGE_ID_DOMAIN", "shop.example.com")
 OPERATOR_EMAILS = env.words("OPERATOR_EMAILS")  # who is told of disputes and money that went back; none: every admin

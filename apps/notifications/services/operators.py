@@ -9,7 +9,7 @@ from django.conf import settings
 
 from apps.accounts.models import User
 from apps.notifications.selectors import admin_ids, without_opted_out
-from apps.notifications.services.mailing import Letter, send_once
+from apps.notifications.services.mailing import Letter, send_each
 from apps.notifications.states import Channel, Kind
 from core.events.registry import Envelope
 
@@ -20,11 +20,11 @@ def tell_operators(
     """Each operator has a letter of their own, with a link to `page` of the back office ("orders/order/<id>/change/").
 
     Admins who do not wish for this kind of mail get none; settings.OPERATOR_EMAILS always do. Harmless when called
-    again: who has it gets no second one.
+    again: who has it gets no second one. Raises an ExceptionGroup when some could not be sent theirs.
     """
     link = f"{settings.PUBLIC_URL.rstrip('/')}/admin/{page}"
-    for address in _operators(wish):
-        letter = Letter(
+    letters = [
+        Letter(
             kind=kind,
             event_id=event_id,
             recipient=address,
@@ -33,7 +33,9 @@ def tell_operators(
             reference=reference,
             copy=hashlib.sha256(address.lower().encode()).hexdigest()[:12],
         )
-        send_once(letter=letter)
+        for address in _operators(wish)
+    ]
+    send_each(letters=letters)
 
 
 def hourly_name(what: str, envelope: Envelope) -> str:

@@ -8,7 +8,7 @@ from django.conf import settings
 from apps.accounts.models import User
 from apps.inventory.events import StockRanLow
 from apps.notifications.selectors import without_opted_out
-from apps.notifications.services.mailing import Letter, send_once
+from apps.notifications.services.mailing import Letter, send_each
 from apps.notifications.services.order_mails import NAME_LENGTH, LineView
 from apps.notifications.services.rendering import one_line
 from apps.notifications.states import Channel, Kind
@@ -63,19 +63,23 @@ def sales_of(order_id: uuid.UUID | str) -> list[Sale]:
 
 
 def tell_sellers_of_order(*, order_id: str, order_number: str, event_id: str) -> None:
-    """Each seller who wants to know has a letter about their own lines. Harmless when called again."""
+    """Each seller who wants to know has a letter about their own lines. Harmless when called again.
+
+    Raises an ExceptionGroup when some could not be sent theirs.
+    """
     sales = {sale.seller_id: sale for sale in sales_of(order_id)}
     told = without_opted_out(list(sales), kind=Kind.NEW_ORDER, channel=Channel.MAIL)
     link = f"{settings.PUBLIC_URL.rstrip('/')}/admin/orders/order/{order_id}/change/"
-    for seller_id, email, role in User.objects.filter(pk__in=told).order_by("pk").values_list("pk", "email", "role"):
-        sale = sales[seller_id]
-        letter = Letter(
+    letters = [
+        Letter(
             kind="new_order",
             event_id=event_id,
             recipient=email,
             language="",
-            context={"number": order_number, "sale": sale, "link": link if role == "admin" else ""},
+            context={"number": order_number, "sale": sales[seller_id], "link": link if role == "admin" else ""},
             reference=order_number,
             copy=seller_id.hex,
         )
-        send_once(letter=letter)
+        for seller_id, email, role in User.objects.filter(pk__in=told).values_list("pk", "email", "role")
+    ]
+    send_each(letters=letters)
