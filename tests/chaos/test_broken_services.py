@@ -39,6 +39,7 @@ def test_orders_do_not_need_the_broker(town: Surroundings) -> None:
     assert (crowd.statuses(), len(crowd.numbers())) == ({201: 2 * orders}, orders)
     p95 = crowd.percentile(0.95, "checkout")
     note("15", f"broker away {away_seconds or 'meanwhile'}: {orders} x 201, p95 {p95:.2f} s, mails {took:.1f} s later")
+    assert p95 <= 1 or not IS_FULL
 
 
 def test_a_database_restart_is_a_hiccup(town: Surroundings) -> None:
@@ -52,7 +53,7 @@ def test_a_database_restart_is_a_hiccup(town: Surroundings) -> None:
             recoveries.append(_seconds_until_served(town))
         _wait_until(time.monotonic() + 1)
 
-    assert set(crowd.statuses()) <= {0, 201, 503}
+    assert set(crowd.statuses()) == {201, 503}
     assert [entry for entry in crowd.seen if entry.status == 503 and not entry.retry_after] == []
     stored = {number for (number,) in rows(town.shop.database_url, "SELECT order_number FROM orders_order")}
     assert crowd.numbers() <= stored
