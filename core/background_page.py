@@ -7,26 +7,28 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin import AdminSite
-from django.core.exceptions import ValidationError
-from django.db.models import Count, QuerySet
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 
 from core import clock
-from core.events import dead_letters
+from core.background_buttons import ButtonForm
 from core.events.feed import last_position
 from core.events.lateness import outbox_ages
 from core.events.models import DeliveryState, OutboxDelivery, OutboxEvent, SinkCursor
+from core.ids import first_id_at
 from core.periodic.models import PeriodicRun
 
 DEAD_SHOWN = 50
+DONE_COUNTED = dt.timedelta(hours=1)  # of a month of deliveries nearly all are done: only the latest are counted
 ERROR_CHARACTERS = 150
 TEMPLATE = "core/admin/background.html"
+_OPEN = OutboxDelivery.objects.exclude(state=DeliveryState.DONE)  # in the words of the index outbox_delivery_open
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class HandlerRow:
-    """How many deliveries a handler has in each state, in the order of DeliveryState."""
+    """How many deliveries a handler has in each state, in the order of DeliveryState; of the done ones, the latest."""
 
     handler: str
     counts: tuple[int, ...]
@@ -45,7 +47,7 @@ class SinkRow:
 def background_page(request: HttpRequest, *, site: AdminSite, may_act: bool) -> HttpResponse:
     """Show the page, or do what one of its buttons says and show it anew."""
     if request.method == "POST" and may_act:
-        _act(request)
+        _press(request)
         return HttpResponseRedirect(request.get_full_path())
     return TemplateResponse(request, TEMPLATE, _context(request, site, now=clock.now(), may_act=may_act))
 
@@ -55,33 +57,17 @@ def last_line(error: str) -> str:
     return error.strip().rpartition("\n")[2][:ERROR_CHARACTERS]
 
 
-def _act(request: HttpRequest) -> None:
-    """Retry or drop one delivery, or all dead ones of a handler."""
-    chosen = _chosen(request)
-    reason = request.POST.get("reason", "").strip()
-    if request.POST.get("act") == "retry":
-        count = dead_letters.retry_now(chosen, now=clock.now())
-        messages.success(request, f"{count} deliveries will be tried at once.")
-    elif reason:
-        count = dead_letters.drop(chosen, reason=reason, who=str(request.user), now=clock.now())
-        messages.success(request, f"{count} deliveries were dropped.")
-    else:
-        messages.error(request, "Write beside the button why it is dropped.")
-
-
-def _chosen(request: HttpRequest) -> QuerySet[OutboxDelivery]:
-    if handler := request.POST.get("handler"):
-        return OutboxDelivery.objects.filter(handler=handler, state=DeliveryState.DEAD)
-    try:
-        return OutboxDelivery.objects.filter(pk=request.POST.get("delivery", ""))
-    except ValidationError:
-        return OutboxDelivery.objects.none()
+def _press(request: HttpRequest) -> None:
+    """Do what the pressed button says, or say what is wrong with it and do nothing."""
+    form = ButtonForm(request.POST)
+    if form.is_valid():
+        messages.success(request, form.act_now(who=str(request.user)))
+    for fault in form.faults():
+        messages.error(request, fault)
 
 
 def _context(request: HttpRequest, site: AdminSite, *, now: dt.datetime, may_act: bool) -> dict[str, Any]:
-    dead = (
-        OutboxDelivery.objects.filter(state=DeliveryState.DEAD).select_related("event").order_by("-finished_at", "id")
-    )
+    dead = _OPEN.filter(state=DeliveryState.DEAD).select_related("event").order_by("-finished_at", "id")
     jobs = list(PeriodicRun.objects.order_by("job"))
     return {
         **site.each_context(request),
@@ -90,23 +76,30 @@ def _context(request: HttpRequest, site: AdminSite, *, now: dt.datetime, may_act
         "may_act": may_act,
         "ages": outbox_ages(now),
         "waiting_events": OutboxEvent.objects.filter(dispatched_at=None).count(),
-        "states": [state.label for state in DeliveryState],
-        "handlers": _handler_rows(),
-        "dead": [(delivery, last_line(delivery.last_error)) for delivery in dead.select_related("event")[:DEAD_SHOWN]],
+        "states": [_column_of(state) for state in DeliveryState],
+        "handlers": _handler_rows(now),
+        "dead": [(delivery, last_line(delivery.last_error)) for delivery in dead[:DEAD_SHOWN]],
         "jobs": [(job, last_line(job.last_error)) for job in jobs],
         "sinks": _sink_rows(),
     }
 
 
-def _handler_rows() -> Sequence[HandlerRow]:
-    counted = OutboxDelivery.objects.order_by("handler", "state").values_list("handler", "state")
+def _handler_rows(now: dt.datetime) -> Sequence[HandlerRow]:
+    """Count by handler and state, without looking at a month of deliveries that are done. Two statements."""
+    made_lately = OutboxDelivery.objects.filter(state=DeliveryState.DONE, id__gte=first_id_at(now - DONE_COUNTED))
     by_handler: dict[str, dict[str, int]] = {}
-    for handler, state, count in counted.annotate(count=Count("id")):
-        by_handler.setdefault(handler, {})[state] = count
+    for deliveries in (_OPEN, made_lately):
+        counted = deliveries.order_by().values_list("handler", "state").annotate(count=Count("id"))
+        for handler, state, count in counted:
+            by_handler.setdefault(handler, {})[state] = count
     return [
         HandlerRow(name, tuple(found.get(state, 0) for state in DeliveryState), DeliveryState.DEAD in found)
-        for name, found in by_handler.items()
+        for name, found in sorted(by_handler.items())
     ]
+
+
+def _column_of(state: DeliveryState) -> str:
+    return f"{state.label} (last hour)" if state == DeliveryState.DONE else state.label
 
 
 def _sink_rows() -> Sequence[SinkRow]:

@@ -62,7 +62,10 @@ class OutboxDelivery(UUIDModel):
         ordering = ("id",)
         verbose_name_plural = "outbox deliveries"
         constraints = [models.UniqueConstraint(fields=["event", "handler"], name="one_delivery_per_handler")]
-        indexes = [models.Index(fields=["due_at"], condition=Q(state="pending"), name="outbox_delivery_due")]
+        indexes = [
+            models.Index(fields=["due_at"], condition=Q(state="pending"), name="outbox_delivery_due"),
+            models.Index(fields=["handler", "state"], condition=~Q(state="done"), name="outbox_delivery_open"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.handler} ({self.state})"

@@ -4,10 +4,12 @@ import datetime as dt
 import io
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client
 
 from apps.accounts.models import User
@@ -16,12 +18,14 @@ from core.events import registry
 from core.events.feed import last_position
 from core.events.models import DeliveryState, OutboxDelivery, OutboxEvent, SinkCursor
 from core.events.worker import deliver_all_due
+from core.ids import first_id_at
 from core.periodic.models import PeriodicRun
 from tests import factories
 from tests.core.event_kit import LONG, later, only_delivery, register, tell
 
 pytestmark = pytest.mark.django_db
 PAGE = "/admin/core/outboxdelivery/background/"
+NAMED = {"handler": "tests.first", "reason": "x"}
 
 
 @pytest.fixture(autouse=True)
@@ -102,11 +106,92 @@ def test_a_dead_letter_is_dropped_with_a_reason_and_not_without(browser: Client,
     assert only_delivery().last_error.startswith(f"Dropped by {admin.email}: the customer was called\n\n")
 
 
-def test_a_button_about_nothing_does_nothing(browser: Client) -> None:
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        pytest.param({"act": "retry"}, "name a delivery or a handler", id="retry-nothing"),
+        pytest.param({"act": "drop", "reason": "why not"}, "name a delivery or a handler", id="drop-nothing"),
+        pytest.param({"act": "retry", "delivery": "nonsense"}, "Delivery: Enter a valid UUID.", id="no-id"),
+        pytest.param({**NAMED, "act": ""}, "Button: This field is required.", id="empty"),
+        pytest.param(NAMED, "Button: This field is required.", id="no-act"),
+        pytest.param(
+            {"act": "burn", "handler": "tests.first", "reason": "x"},
+            "burn is not one of the available",
+            id="unknown-act",
+        ),
+        pytest.param({**NAMED, "act": "drop", "reason": "a\0b"}, "Reason: Null characters", id="nul-reason"),
+        pytest.param({"act": "retry", "handler": "tests\0first"}, "Handler: Null characters", id="nul-handler"),
+        pytest.param({**NAMED, "act": "drop", "reason": "x" * 201}, "at most 200", id="long-reason"),
+    ],
+)
+def test_a_button_that_makes_no_sense_says_so_and_does_nothing(
+    fields: dict[str, str], fault: str, browser: Client
+) -> None:
     make_dead_letters(7)
-    for fields in ({"act": "retry", "delivery": "nonsense"}, {"act": "retry"}, {"act": "drop", "reason": "why not"}):
-        assert "0 deliveries" in press(browser, **fields)
+    before = OutboxDelivery.objects.values().get()
+    page = press(browser, **fields)
+    assert fault in page
+    assert "deliveries were dropped" not in page
+    assert "deliveries will be tried" not in page
+    assert OutboxDelivery.objects.values().get() == before
+
+
+def test_a_button_that_names_two_things_does_nothing(browser: Client) -> None:
+    make_dead_letters(7)
+    dead = only_delivery()
+    page = press(browser, act="retry", handler="tests.first", delivery=str(dead.pk))
+    assert "name a delivery or a handler" in page
     assert only_delivery().state == DeliveryState.DEAD
+
+
+def test_deliveries_that_were_done_long_ago_are_not_counted(browser: Client) -> None:
+    register()
+    tell(1, 2)
+    deliver_all_due()
+    late = OutboxDelivery.objects.order_by("id").last()
+    assert counts_of(browser, "tests.first") == ["0", "2", "0", "0"]
+    OutboxDelivery.objects.filter(pk=late.pk).delete()
+    late.pk = first_id_at(clock.now() - dt.timedelta(minutes=61))
+    late.save(force_insert=True)
+    assert counts_of(browser, "tests.first") == ["0", "1", "0", "0"]
+
+
+def test_open_deliveries_are_counted_however_old(browser: Client) -> None:
+    make_dead_letters(7)
+    dead = only_delivery()
+    OutboxDelivery.objects.all().delete()
+    dead.pk = first_id_at(clock.now() - dt.timedelta(days=29))
+    dead.save(force_insert=True)
+    assert counts_of(browser, "tests.first") == ["0", "0", "1", "0"]
+
+
+def counts_of(browser: Client, handler: str) -> list[str]:
+    """The numbers in a handler's row: pending, done, dead, dropped."""
+    response = browser.get(PAGE)
+    [row] = [row for row in response.context["handlers"] if row.handler == handler]
+    return [str(count) for count in row.counts]
+
+
+def test_what_is_not_done_is_counted_by_its_index(browser: Client) -> None:
+    make_dead_letters(*range(30))
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan TO off")  # few rows make all ways cheap
+    seen: list[str] = []
+
+    def explain(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql.startswith("SELECT") and '"core_outbox_delivery"."state"' in sql and "COUNT" in sql:
+            word = "EXPLAIN" if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN"
+            with connection.cursor() as cursor:
+                cursor.execute(f"{word} {sql}", params)
+                seen.append(" ".join(str(row) for row in cursor.fetchall()))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(explain):
+        shown(browser)
+    assert len(seen) == 2
+    assert "outbox_delivery_open" in seen[0]
+    assert "core_outbox_delivery_pkey" in seen[1] or "sqlite_autoindex_core_outbox_delivery" in seen[1]
 
 
 def test_who_may_only_look_cannot_press(client: Client) -> None:
