@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -47,8 +48,7 @@ class Receiver:
         self.decide: Callable[[Received], int] | None = None
         self.in_flight, self.most_in_flight = 0, 0
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_for(self))
-        self._server.daemon_threads = True
+        self._server = _CountingServer(("127.0.0.1", 0), _handler_for(self))
         self.port: int = self._server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}/hook"
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
@@ -68,8 +68,23 @@ class Receiver:
         return self.decide(request) if self.decide else self.status
 
     @property
+    def connections(self) -> int:
+        """How many came so far, whether they said anything or not."""
+        return self._server.connections
+
+    @property
     def numbers(self) -> list[int]:
         return [request.number for request in self.received]
+
+
+class _CountingServer(ThreadingHTTPServer):
+    daemon_threads = True
+    connections = 0
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        found = super().get_request()
+        self.connections += 1
+        return found
 
 
 def _handler_for(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
