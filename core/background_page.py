@@ -14,7 +14,7 @@ from django.template.response import TemplateResponse
 from core import clock
 from core.background_buttons import ButtonForm
 from core.events.feed import last_position
-from core.events.lateness import outbox_ages
+from core.events.lateness import Ages, outbox_ages
 from core.events.models import DeliveryState, OutboxDelivery, OutboxEvent, SinkCursor
 from core.ids import first_id_at
 from core.periodic.models import PeriodicRun
@@ -37,10 +37,11 @@ class HandlerRow:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SinkRow:
-    """How far a sink is behind, and why."""
+    """How far a sink is behind, since when (None: it is no longer fed), and why."""
 
     cursor: SinkCursor
     lag: int
+    age: dt.timedelta | None
     error: str
 
 
@@ -68,19 +69,20 @@ def _press(request: HttpRequest) -> None:
 
 def _context(request: HttpRequest, site: AdminSite, *, now: dt.datetime, may_act: bool) -> dict[str, Any]:
     dead = _OPEN.filter(state=DeliveryState.DEAD).select_related("event").order_by("-finished_at", "id")
+    ages = outbox_ages(now)
     jobs = list(PeriodicRun.objects.order_by("job"))
     return {
         **site.each_context(request),
         "title": "Background work",
         "opts": OutboxDelivery._meta,
         "may_act": may_act,
-        "ages": outbox_ages(now),
+        "ages": ages,
         "waiting_events": OutboxEvent.objects.filter(dispatched_at=None).count(),
         "states": [_column_of(state) for state in DeliveryState],
         "handlers": _handler_rows(now),
         "dead": [(delivery, last_line(delivery.last_error)) for delivery in dead[:DEAD_SHOWN]],
         "jobs": [(job, last_line(job.last_error)) for job in jobs],
-        "sinks": _sink_rows(),
+        "sinks": _sink_rows(ages),
     }
 
 
@@ -102,7 +104,10 @@ def _column_of(state: DeliveryState) -> str:
     return f"{state.label} (last hour)" if state == DeliveryState.DONE else state.label
 
 
-def _sink_rows() -> Sequence[SinkRow]:
+def _sink_rows(ages: Ages) -> Sequence[SinkRow]:
     last = last_position()
     cursors = SinkCursor.objects.order_by("sink")
-    return [SinkRow(cursor, max(last - cursor.position, 0), last_line(cursor.last_error)) for cursor in cursors]
+    return [
+        SinkRow(cursor, max(last - cursor.position, 0), ages.sinks.get(cursor.sink), last_line(cursor.last_error))
+        for cursor in cursors
+    ]

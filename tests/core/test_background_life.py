@@ -156,8 +156,57 @@ def test_a_delivery_that_waits_for_its_next_attempt_is_not_late(
     tell(1)
     deliver_all_due()
     OutboxDelivery.objects.update(due_at=later(LONG))
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):  # events, deliveries, sinks
         assert outbox_ages(clock.now()).oldest == dt.timedelta(0)
+
+
+class RefusingSink:
+    """A sink that takes nothing while it is broken."""
+
+    name = "refusing"
+    is_broken = True
+
+    def take(self, events: Sequence[StoredEvent]) -> None:
+        if self.is_broken:
+            raise ConnectionError("nobody is in")
+
+
+def test_a_sink_that_is_stuck_raises_the_alarm_until_it_takes_what_waits(
+    settings: LazySettings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, client: Client
+) -> None:
+    settings.EVENT_SINKS = {"refusing": f"{__name__}.RefusingSink"}
+    sinks.pump_all()  # it begins here
+    tell(1, 2)
+    deliver_all_due()
+    now = clock.now()
+    OutboxEvent.objects.update(dispatched_at=now - ALARM)
+    sinks.pump_all(now=now)
+    caplog.clear()
+    with caplog.at_level(logging.ERROR, logger="shop.events"):
+        watch_outbox(now)
+        assert caplog.records == []
+        watch_outbox(now + SECOND)
+        [record] = caplog.records
+        assert (record.message, record.late_sinks) == ("outbox is late", ["refusing"])  # type: ignore[attr-defined]
+        OutboxEvent.objects.update(dispatched_at=now - ALARM - SECOND)
+        assert client.get("/api/health_check/").json()["parts"]["outbox"] == "late"
+        monkeypatch.setattr(RefusingSink, "is_broken", False)
+        assert sinks.pump_all(now=now + SECOND) == 2
+        watch_outbox(now + SECOND)
+    assert len(caplog.records) == 1
+    assert outbox_ages(now + SECOND).sinks == {"refusing": dt.timedelta(0)}
+    assert client.get("/api/health_check/").json()["parts"]["outbox"] == "ok"
+
+
+def test_a_sink_that_is_not_fed_any_more_is_not_late(settings: LazySettings) -> None:
+    settings.EVENT_SINKS = {"refusing": f"{__name__}.RefusingSink"}
+    sinks.pump_all()
+    tell(1)
+    deliver_all_due()
+    OutboxEvent.objects.update(dispatched_at=clock.now() - ALARM * 2)
+    assert outbox_ages(clock.now()).is_late
+    settings.EVENT_SINKS = {}
+    assert (outbox_ages(clock.now()).is_late, outbox_ages(clock.now()).sinks) == (False, {})
 
 
 def test_the_relay_raises_the_alarm_when_no_celery_worker_could(settings: LazySettings) -> None:

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 from django.contrib.auth.models import Permission
 from django.core.management import call_command
 from django.db import connection
@@ -80,6 +81,21 @@ def test_an_outbox_that_is_late_is_called_late(browser: Client) -> None:
     tell(1)
     OutboxEvent.objects.update(occurred_at=clock.now() - dt.timedelta(seconds=121))
     assert "The outbox is late." in shown(browser)
+
+
+def test_a_sink_that_is_stuck_is_named(browser: Client, settings: LazySettings) -> None:
+    settings.EVENT_SINKS = {"tests.sink": "unused"}
+    tell(1)
+    deliver_all_due()
+    OutboxEvent.objects.update(dispatched_at=clock.now() - dt.timedelta(seconds=121))
+    times = {"position": last_position() - 1, "due_at": clock.now()}
+    SinkCursor.objects.create(sink="tests.sink", **times)
+    SinkCursor.objects.create(sink="tests.former", **times)
+    page = shown(browser)
+    assert "The outbox is late." in page
+    assert "Stuck: tests.sink." in page
+    assert "<td>121 s</td>" in page
+    assert "<td>not fed</td>" in page
 
 
 def test_a_dead_letter_is_retried_by_its_button(browser: Client) -> None:
