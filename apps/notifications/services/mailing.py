@@ -53,7 +53,7 @@ def send_once(*, letter: Letter) -> bool:
 
     To be called outside transactions: a mail cannot be rolled back, and a slow server must hold no lock. Raises
     MailInFlight while another process sends it. Whatever else the mail server raises is passed on, so that the caller
-    is run again. One statement for a letter that is on record; six, three of them before the server is spoken to, for
+    is run again. One statement for a letter that is on record; six, four of them before the server is spoken to, for
     one that is not.
     """
     if _is_settled(letter):

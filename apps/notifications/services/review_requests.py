@@ -21,7 +21,7 @@ from apps.orders.states import OrderStatus
 LATE_DAYS = 3  # how long after its day an order is still asked about, when nobody worked in between
 MAILS_PER_RUN = 200
 ORDERS_PER_ROUND = 500
-LONGEST_RUN_SECONDS = 60.0  # a mail server that says nothing must not keep a worker from everything else
+LONGEST_RUN_SECONDS = 60.0  # a mail server that says nothing is not asked for hours on end
 KIND = "review_request"
 _random = secrets.SystemRandom()
 logger = logging.getLogger("shop.mail")

@@ -11,6 +11,7 @@ from django.core import mail
 from django.core.mail import EmailMessage
 from django.core.mail.backends.locmem import EmailBackend
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from apps.notifications.errors import MailInFlight
 from apps.notifications.models import MailClaim, SentEmail
@@ -109,6 +110,29 @@ def test_control_without_a_claim_all_four_send_it(server: SlowServer, monkeypatc
     server.may_answer.set()
     assert senders.join() == {True: SENDERS}
     assert len(mail.outbox) == SENDERS
+
+
+def statements_of_a_send(monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
+    """Send LETTER; return the numbers of statements before and after the server was spoken to."""
+    before, real = [0], EmailBackend.send_messages
+
+    def count() -> int:
+        return sum("SAVEPOINT" not in query["sql"] for query in captured.captured_queries)
+
+    def send(backend: EmailBackend, messages: Sequence[EmailMessage]) -> int:
+        before[0] = count()
+        return real(backend, messages)
+
+    monkeypatch.setattr(EmailBackend, "send_messages", send)
+    with CaptureQueriesContext(connection) as captured:
+        send_once(letter=LETTER)
+    return before[0], count() - before[0]
+
+
+@pytest.mark.django_db
+def test_a_send_has_six_statements_and_a_repeat_has_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert statements_of_a_send(monkeypatch) == (4, 2)
+    assert statements_of_a_send(monkeypatch) == (0, 1)
 
 
 @pytest.mark.django_db
