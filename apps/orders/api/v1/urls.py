@@ -2,9 +2,9 @@
 
 from django.urls import path
 
+from apps.orders.api.v1.checkout import CheckoutView
 from apps.orders.api.v1.views import (
     CancelOrderView,
-    CheckoutView,
     OrderHistoryView,
     OrdersView,
     OrderView,
