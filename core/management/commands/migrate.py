@@ -52,7 +52,7 @@ class Command(migrate.Command):
         try:
             yield
         finally:
-            if self.connection.is_usable():
+            if self.connection.connection is not None and self.connection.is_usable():
                 _execute(self.connection, "RESET lock_timeout")
                 _execute(self.connection, "RESET statement_timeout")
 
