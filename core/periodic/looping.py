@@ -12,7 +12,7 @@ from core.periodic import upkeep
 from core.periodic.registry import Job
 from core.periodic.running import due_jobs, run_if_free
 
-IDLE_THREADS_KEPT = 1  # with its database connection: some jobs are due every few seconds
+IDLE_THREADS_KEPT = 2  # with their database connections: some jobs are due every few seconds
 logger = logging.getLogger("shop.periodic")
 upkeep.register()
 
