@@ -76,7 +76,7 @@ def _in_order(loader: MigrationLoader) -> list[tuple[str, str]]:
 def test_every_migration_is_safe_while_old_and_new_code_are_at_work() -> None:
     known = BEFORE_THE_FIRST_RELEASE | REVIEWED.keys()
     unsafe = {name: faults(*entry) for name, entry in ours().items() if name not in known}
-    assert {name: found for name, found in unsafe.items() if found} == {}, "see docs/reliability.md, Migrations"
+    assert {name: found for name, found in unsafe.items() if found} == {}, "see CONTRIBUTING.md, Migrations"
 
 
 def test_no_app_is_left_out() -> None:
