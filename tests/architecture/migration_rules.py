@@ -1,8 +1,8 @@
 """Which migrations may run while old and new code are at work: a release's migrations are applied before its code.
 
 Judged by their operations; CONTRIBUTING.md says what to do instead. Raw SQL and Python cannot be judged: a person looks
-at them. django-migration-linter judges the SQL, and was not taken: it calls a NOT NULL column with a database default
-unsafe, and lets pass a check that is validated at once, and a column that the code forgets while it must be filled.
+at them. django-migration-linter 6.0 judges the SQL, and was not taken: it lets pass a check that is validated at once,
+two tables locked by one transaction, and a column that the code forgets while it must be filled.
 """
 
 from django.contrib.postgres.operations import (
