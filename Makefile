@@ -50,7 +50,7 @@ check: lint types walls migrations-check openapi-check messages-check ## All che
 bench: setup ## Measure a shop on PostgreSQL (benchmarks/README.md)
 	@.venv/bin/python -m benchmarks.run
 
-chaos: setup ## Break everything under a running shop, in full: about an hour (docs/reliability.md)
+chaos: setup ## Break everything under a running shop, in full: about 40 minutes (docs/reliability.md)
 	@.venv/bin/python scripts/chaos.py $(ARGS)
 
 clean: ## Remove .venv and the local shop's data

@@ -1,7 +1,7 @@
 """Runs the chaos proofs in full and writes var/chaos/report.md. Called by `make chaos`; docs/reliability.md explains.
 
 Needs PostgreSQL, Redis and RabbitMQ (the variables below say where) and the programs of PostgreSQL and Redis, of which
-the proofs start copies of their own. About an hour. Arguments are passed on to pytest: `make chaos ARGS="-k redis"`.
+the proofs start copies of their own. About 40 minutes. Arguments are passed on to pytest: `make chaos ARGS="-k redis"`.
 """
 
 import os
