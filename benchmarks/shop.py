@@ -21,14 +21,12 @@ BASE = f"http://{HOST}:{PORT}"
 DATABASE_URL = os.environ.get("BENCH_DATABASE_URL", "postgres://postgres@127.0.0.1:5432/shop_bench")
 RUNTIME_DIR = ROOT / "var" / "bench"
 SERVER_PROCESSES = 2
-WAITING_THREADS = 8  # as in scripts/serve.py
 ENVIRONMENT = {
     "DJANGO_SETTINGS_MODULE": "config.settings.local",
     "ENV_FILE": os.devnull,
     "SECRET_KEY": "benchmarks-only-" + "x" * 60,
     "DATABASE_URL": DATABASE_URL,
     "RUNTIME_DIR": str(RUNTIME_DIR),
-    "WEB_THREADS": os.environ.get("WEB_THREADS", "2"),
     "THROTTLE_ENABLED": "false",
     "ACCESS_TOKEN_MINUTES": "600",
     "EMAIL_BACKEND": os.environ.get("BENCH_EMAIL_BACKEND", "django.core.mail.backends.dummy.EmailBackend"),
@@ -69,7 +67,7 @@ def environment() -> dict[str, str]:
 def running() -> Iterator[None]:
     """Run two server processes and the worker for the time of the block."""
     log = (RUNTIME_DIR / "bench.log").open("w")
-    threads = str(int(ENVIRONMENT["WEB_THREADS"]) + WAITING_THREADS)
+    threads = os.environ.get("WEB_THREADS", "2")
     server = [
         sys.executable, "-m", "granian", "--interface", "wsgi", "--host", HOST, "--port", str(PORT),
         "--workers", str(SERVER_PROCESSES), "--blocking-threads", threads, "--blocking-threads-idle-timeout", "600",

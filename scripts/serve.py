@@ -23,7 +23,6 @@ import django  # noqa: E402
 from django.core.exceptions import ImproperlyConfigured  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 
-WAITING_THREADS = 8  # of each server process: requests wait in them when all places are taken, or are refused
 STOP_SECONDS = 15
 READY_SECONDS = 60
 FAST_DEATH_SECONDS = 5
@@ -83,7 +82,6 @@ def main(host: str, port: str) -> int:
         print(f"The settings are not right: {error}", file=sys.stderr)
         return 1
     stopping = Stopping()
-    os.environ["WEB_THREADS"] = str(web_threads())
     children = [Child("web server", server_command(host, port))]
     children += [Child(name, command) for name, command in background_commands().items()]
     if live_port:
@@ -125,7 +123,7 @@ def prepare() -> None:
 
 def server_command(host: str, port: str) -> list[str]:
     processes = os.environ.get("WEB_CONCURRENCY") or ("2" if has_database_server() else "1")
-    threads = str(web_threads() + WAITING_THREADS)
+    threads = str(web_threads())
     return [
         sys.executable, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", port,
         "--workers", processes, "--blocking-threads", threads, "--blocking-threads-idle-timeout", "600",
@@ -135,7 +133,7 @@ def server_command(host: str, port: str) -> list[str]:
 
 
 def web_threads() -> int:
-    """Return how many requests one server process works on at once."""
+    """Return how many threads one server process has."""
     return int(os.environ.get("WEB_THREADS") or ("2" if has_database_server() else "4"))
 
 

@@ -53,7 +53,7 @@ class RunningShop:
             "DATABASE_URL": self.database_url,
             "PUBLIC_URL": f"http://127.0.0.1:{self.port}",
             "RUNTIME_DIR": str(folder / "var"),
-            "WEB_THREADS": "4",  # of the server's twelve: the others are for who waits
+            "REQUESTS_AT_ONCE": "4",  # of the server's twelve: the others are for who waits
             "THROTTLE_ENABLED": "false",
             "EMAIL_BACKEND": "django.core.mail.backends.filebased.EmailBackend",
             "SIMULATED_SETTLE_SECONDS": "1",

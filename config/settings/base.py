@@ -27,7 +27,7 @@ RUNTIME_DIR = environment.RUNTIME_DIR
 PUBLIC_URL = env.text("PUBLIC_URL", "http://127.0.0.1:8000")
 STOREFRONT_URL = env.text("STOREFRONT_URL", PUBLIC_URL)  # where customers are sent back to from a payment page
 LOGIN_REDIRECT_URL = "/admin/"  # the only place where one signs in by a page
-REQUESTS_AT_ONCE = env.integer("WEB_THREADS", 0)  # of one server process; others wait a moment; 0: no limit
+REQUESTS_AT_ONCE = env.integer("REQUESTS_AT_ONCE", 0)  # of one server process; others wait a moment; 0: no limit
 TRUSTED_PROXIES = env.integer("TRUSTED_PROXIES", 0)  # how many proxies in front append to X-Forwarded-For
 
 # --- Apps -----------------------------------------------------------------------------------------

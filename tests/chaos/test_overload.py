@@ -98,7 +98,7 @@ def test_stuck_threads_do_not_keep_others_waiting(shop: RunningShop, products: t
 
 def test_without_a_waiting_room_others_wait_for_the_stuck(shop: RunningShop, products: tuple[str, str]) -> None:
     """The control: with the same threads and no limit the others stand behind whoever is stuck."""
-    with _restarted(shop, WEB_THREADS="0"):
+    with _restarted(shop, REQUESTS_AT_ONCE="0"):
         _, visitors = _visit_while_stuck(shop, products[0], places=THREADS, seconds=10)
     assert visitors.slowest() > SOON
 
